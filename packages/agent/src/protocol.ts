@@ -1,0 +1,159 @@
+/**
+ * What crosses the agent's socket. Two dialects, told apart by the first byte of a line:
+ *
+ * - The launcher's: `generate 1 SESSION\n`, answered by `CODE TEXT\n` and the end of the connection, where CODE
+ *   is an exit code (0: TEXT is the credential_process line for stdout; else TEXT is the error line for stderr)
+ *   and 1 is the version of this dialect. CODE 255 means: run leapp-core instead (another version, or a person
+ *   is needed and this call has a terminal).
+ * - JSON, one object a line, for everything else: `{"id":1,"method":"session.list","params":{}}` answered by
+ *   `{"id":1,"result":…}` or `{"id":1,"error":{code,message,hint}}`, and `{"event":…,"data":…}` at any time.
+ *
+ * There is no verb that reads a secret. Credentials leave by `credentials.*` only, each leaving audited.
+ */
+import type { ErrorShape } from "../../core/src/errors.ts";
+import type {
+  AuditRecord,
+  CallerProcess,
+  CredentialMethod,
+  IdpUrl,
+  Integration,
+  PromptView,
+  Session,
+  SessionType,
+  SessionView,
+  Settings,
+  Timestamp,
+} from "../../core/src/model.ts";
+
+export const protocolVersion = 1;
+/** Above this a client is broken or hostile, and is cut off. */
+export const maxLineBytes = 1024 * 1024;
+
+export interface AgentStatus {
+  pid: number;
+  version: string;
+  protocol: number;
+  startedAt: Timestamp;
+  home: string;
+  socket: string;
+  sessions: number;
+  active: number;
+  cached: number;
+  /** Attached apps: places where a prompt can be shown. */
+  apps: number;
+  /** Bytes of resident memory. */
+  memory: number;
+  problems: { session?: string; code: string; message: string; at: Timestamp }[];
+}
+
+export interface VaultStatus {
+  state: "absent" | "locked" | "unlocked";
+  kind?: "keychain" | "passphrase";
+  /** For people: which keychain, or that a passphrase protects it. */
+  label: string;
+  file: string;
+  records?: number;
+}
+
+/** Fields a person gives; the agent checks them and fills in the rest. `type` accepts the old spellings. */
+export type SessionInput = { type: SessionType | string; name: string } & Partial<
+  Record<string, string | number | boolean | string[] | Record<string, string> | null>
+>;
+
+/** Secrets on their way in; never sent back. */
+export interface SecretInput {
+  accessKeyId?: string;
+  secretAccessKey?: string;
+}
+
+export interface SessionResult {
+  session: SessionView;
+  /** Lines for the person: warnings, consumers that cannot read a name, what shadows us. */
+  notices: string[];
+}
+
+export interface CallerIdentity {
+  accountId: string;
+  arn: string;
+  userId: string;
+}
+
+export interface ProfileView {
+  name: string;
+  /** Sessions that are written under it when started. */
+  sessions: { id: string; name: string; active: boolean }[];
+}
+
+export interface RegionView {
+  region: string;
+  partition: string;
+  description: string;
+}
+
+/** `session` parameters are an id, a unique id prefix of 8 or more characters, or a unique name (any case). */
+export interface Methods {
+  hello: [
+    { protocol: number; version: string; client: "cli" | "app"; interactive?: boolean },
+    { protocol: number; version: string; pid: number; home: string },
+  ];
+  subscribe: [Record<string, never>, null];
+  "agent.status": [Record<string, never>, AgentStatus];
+  "agent.stop": [Record<string, never>, null];
+
+  "session.list": [Record<string, never>, SessionView[]];
+  "session.show": [{ session: string }, SessionView];
+  "session.add": [{ session: SessionInput; secrets?: SecretInput }, SessionResult];
+  "session.edit": [{ session: string; changes: Partial<SessionInput>; secrets?: SecretInput }, SessionResult];
+  "session.delete": [{ session: string; force?: boolean }, { deleted: string[]; notices: string[] }];
+  "session.start": [{ session: string; profiles?: string[]; replace?: boolean }, SessionResult];
+  "session.stop": [{ session: string }, SessionResult];
+  /** Asks AWS who the session is. */
+  "session.identity": [{ session: string }, CallerIdentity];
+
+  /** The credential_process line. */
+  "credentials.generate": [{ session: string }, { line: string }];
+
+  "profile.list": [Record<string, never>, ProfileView[]];
+  "profile.create": [{ name: string }, { notices: string[] }];
+  "profile.rename": [{ name: string; to: string }, { notices: string[] }];
+  "profile.delete": [{ name: string; force?: boolean }, { notices: string[] }];
+
+  "settings.list": [Record<string, never>, Settings];
+  "settings.set": [{ key: string; value: string }, { settings: Settings; notices: string[] }];
+  "settings.preview-method": [{ method: CredentialMethod }, { lines: string[] }];
+  "region.list": [Record<string, never>, RegionView[]];
+
+  "vault.status": [Record<string, never>, VaultStatus];
+  "vault.unlock": [{ passphrase?: string }, VaultStatus];
+  "vault.lock": [Record<string, never>, VaultStatus];
+  "vault.change-passphrase": [{ current?: string; passphrase: string }, VaultStatus];
+
+  "log.list": [{ session?: string; since?: Timestamp; limit?: number }, AuditRecord[]];
+  /** `broken` is the sequence number of the first record that does not fit the chain. */
+  "log.verify": [Record<string, never>, { records: number; broken?: number; reason?: string }];
+
+  "prompt.list": [Record<string, never>, PromptView[]];
+  "prompt.answer": [{ id: string; value: string }, null];
+  "prompt.refuse": [{ id: string }, null];
+}
+
+export type Method = keyof Methods;
+export type Params<M extends Method> = Methods[M][0];
+export type Result<M extends Method> = Methods[M][1];
+
+export interface Request<M extends Method = Method> {
+  id: number;
+  method: M;
+  params: Params<M>;
+}
+export type Response = { id: number; result: unknown } | { id: number; error: ErrorShape };
+
+/** What changed, after `subscribe`; the client asks again for what it shows. */
+export type Topic = "sessions" | "profiles" | "settings" | "vault" | "integrations" | "activity";
+export type Event =
+  | { event: "changed"; data: Topic[] }
+  /** Sent to apps for every prompt, to a terminal for those its own request caused. */
+  | { event: "prompt"; data: PromptView }
+  | { event: "prompt-closed"; data: { id: string } };
+
+export type { AuditRecord, CallerProcess, IdpUrl, Integration, PromptView, Session, SessionView, Settings };
