@@ -90,6 +90,78 @@ export interface RegionView {
   description: string;
 }
 
+/** What is wrong with one field of a form. `field` is the key of the input: `roleArn`, `secretAccessKey`, … */
+export interface FieldProblem {
+  field: string;
+  message: string;
+}
+
+/** An integration and what the agent knows of it now. No token in it. */
+export interface IntegrationView extends Integration {
+  state: "signed-out" | "signing-in" | "signed-in";
+  /** When the sign-in ends for good; a refresh token that renews the access token counts. */
+  signedInUntil?: Timestamp;
+  /** Sessions that its last sync left. */
+  sessions: number;
+  /** While a sync runs. */
+  sync?: SyncProgress;
+  /** The last failure to sign in or to sync, until the next success. */
+  problem?: { code: string; message: string; at: Timestamp };
+}
+
+export interface SyncProgress {
+  /** Accounts listed, of how many. `total` is 0 until it is known. */
+  done: number;
+  total: number;
+  /** Seconds left. */
+  estimate?: number;
+}
+
+/** Fields a person gives for an integration; the agent checks them and fills in the rest. */
+export type IntegrationInput = Partial<
+  Pick<Integration, "alias" | "startUrl" | "region" | "ssoSession" | "shareTokens">
+>;
+
+export interface IntegrationResult {
+  integration: IntegrationView;
+  notices: string[];
+}
+
+export interface SyncResult {
+  /** Names of sessions. */
+  added: string[];
+  updated: string[];
+  removed: string[];
+  notices: string[];
+}
+
+/** An IdP URL and the sessions that sign in there. */
+export interface IdpUrlView extends IdpUrl {
+  sessions: number;
+}
+
+/** Where the command line is, for the credential_process lines in `~/.aws/config`. */
+export interface CommandLineStatus {
+  /** `leapp` on the system's default PATH is this installation, so that the bare name can be written. */
+  onPath: boolean;
+  /** What `credential_process=` would start with now. Absent: no consumer could run us from where we are. */
+  command?: string;
+  version?: string;
+  /** Where `command-line.install` would put it. */
+  target: string;
+}
+
+/** Something in the person's own `~/.aws` or an old workspace that could become ours. Nothing secret in it. */
+export interface ImportCandidate {
+  id: string;
+  kind: "integration" | SessionType;
+  name: string;
+  /** For people: account, role, start URL. */
+  detail: string;
+  /** Where it was found: a file and its section. */
+  origin: string;
+}
+
 /** `session` parameters are an id, a unique id prefix of 8 or more characters, or a unique name (any case). */
 export interface Methods {
   hello: [
@@ -99,6 +171,8 @@ export interface Methods {
   subscribe: [Record<string, never>, null];
   "agent.status": [Record<string, never>, AgentStatus];
   "agent.stop": [Record<string, never>, null];
+  /** A client of a newer version asks the agent to hand over to its successor, or to make way. */
+  "agent.replace": [{ version: string }, null];
 
   "session.list": [Record<string, never>, SessionView[]];
   "session.show": [{ session: string }, SessionView];
@@ -109,9 +183,41 @@ export interface Methods {
   "session.stop": [{ session: string }, SessionResult];
   /** Asks AWS who the session is. */
   "session.identity": [{ session: string }, CallerIdentity];
+  /** Checks a form without saving it, all fields at once. `replaces`: the session that is being edited. */
+  "session.check": [
+    { session: SessionInput; secrets?: SecretInput; replaces?: string },
+    { problems: FieldProblem[] },
+  ];
+  /** Asks AWS who a session that is not saved yet would be; keys of `replaces` are used where none are given. */
+  "session.test": [{ session: SessionInput; secrets?: SecretInput; replaces?: string }, CallerIdentity];
+  /** The lines that a start writes into `~/.aws/config`. */
+  "session.config-entry": [{ session: string }, { text: string }];
 
   /** The credential_process line. */
   "credentials.generate": [{ session: string }, { line: string }];
+  /**
+   * A console URL holds a sign-in token, so it is a credential that leaves. `open`: the agent opens it in the
+   * person's browser and returns no URL.
+   */
+  "credentials.console-url": [{ session: string; open?: boolean }, { url?: string }];
+
+  "integration.list": [Record<string, never>, IntegrationView[]];
+  "integration.add": [{ integration: IntegrationInput }, IntegrationResult];
+  "integration.edit": [{ integration: string; changes: IntegrationInput }, IntegrationResult];
+  "integration.check": [{ integration: IntegrationInput; replaces?: string }, { problems: FieldProblem[] }];
+  /** Deletes its sessions too; `conflict` without `force` when others chain from them. */
+  "integration.delete": [{ integration: string; force?: boolean }, { deleted: string[]; notices: string[] }];
+  /** Answers when the person has signed in; a success at once when that is so already. */
+  "integration.login": [{ integration: string; flow?: "pkce" | "device" }, IntegrationResult];
+  "integration.logout": [{ integration: string }, IntegrationResult];
+  "integration.sync": [{ integration: string; dryRun?: boolean }, SyncResult];
+
+  "idp-url.list": [Record<string, never>, IdpUrlView[]];
+  "idp-url.add": [{ url: string }, IdpUrlView];
+  "idp-url.edit": [{ id: string; url: string }, IdpUrlView];
+  "idp-url.delete": [{ id: string; force?: boolean }, { deleted: string[]; notices: string[] }];
+  /** Forgets the browser profile of its sign-ins. */
+  "idp-url.logout": [{ id: string }, null];
 
   "profile.list": [Record<string, never>, ProfileView[]];
   "profile.create": [{ name: string }, { notices: string[] }];
@@ -122,6 +228,14 @@ export interface Methods {
   "settings.set": [{ key: string; value: string }, { settings: Settings; notices: string[] }];
   "settings.preview-method": [{ method: CredentialMethod }, { lines: string[] }];
   "region.list": [Record<string, never>, RegionView[]];
+  /** What clients remember of their own look: columns, views. Text of at most 64 KiB each; null forgets. */
+  "preferences.list": [Record<string, never>, Record<string, string>];
+  "preferences.set": [{ key: string; value: string | null }, null];
+
+  "command-line.status": [Record<string, never>, CommandLineStatus];
+  "command-line.install": [Record<string, never>, CommandLineStatus & { notices: string[] }];
+  "import.scan": [Record<string, never>, ImportCandidate[]];
+  "import.apply": [{ ids: string[] }, { added: string[]; notices: string[] }];
 
   "vault.status": [Record<string, never>, VaultStatus];
   "vault.unlock": [{ passphrase?: string }, VaultStatus];
@@ -149,11 +263,20 @@ export interface Request<M extends Method = Method> {
 export type Response = { id: number; result: unknown } | { id: number; error: ErrorShape };
 
 /** What changed, after `subscribe`; the client asks again for what it shows. */
-export type Topic = "sessions" | "profiles" | "settings" | "vault" | "integrations" | "activity";
+export type Topic =
+  | "sessions"
+  | "profiles"
+  | "settings"
+  | "vault"
+  /** Integrations and IdP URLs. */
+  | "integrations"
+  | "activity"
+  | "preferences";
 export type Event =
   | { event: "changed"; data: Topic[] }
   /** Sent to apps for every prompt, to a terminal for those its own request caused. */
   | { event: "prompt"; data: PromptView }
-  | { event: "prompt-closed"; data: { id: string } };
+  | { event: "prompt-closed"; data: { id: string } }
+  | { event: "sync-progress"; data: SyncProgress & { integrationId: string } };
 
 export type { AuditRecord, CallerProcess, IdpUrl, Integration, PromptView, Session, SessionView, Settings };
