@@ -64,21 +64,22 @@ export interface ErrorShape {
 export class LeappError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  /**
+   * One line of at most 500 bytes of UTF-8, as `credential_process` consumers show it (consumers.md R2). A field,
+   * because JavaScriptCore gives every error a `line` of its own (a number), which would hide a getter.
+   */
+  readonly line: string;
 
   constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "LeappError";
     this.code = code;
     this.hint = options.hint;
+    this.line = oneLine(options.hint ? `${message}; ${options.hint}` : message);
   }
 
   get exitCode(): number {
     return exitCodes[this.code];
-  }
-
-  /** One line of at most 500 bytes of UTF-8, as `credential_process` consumers show it (consumers.md R2). */
-  get line(): string {
-    return oneLine(this.hint ? `${this.message}; ${this.hint}` : this.message);
   }
 
   toJSON(): ErrorShape {

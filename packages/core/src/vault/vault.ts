@@ -1,0 +1,374 @@
+/**
+ * The vault: one SQLite file of records, each sealed with a key derived from one random master key. The master key
+ * is in the system's keychain, or wrapped by a passphrase. Format: docs/spec/vault.md.
+ */
+import { randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { openDatabase, type Row } from "../database.ts";
+import { LeappError } from "../errors.ts";
+import type { Clock, SecretStore } from "../ports.ts";
+import { deriveKey, keyBytes, recordContext, seal, unseal } from "./crypto.ts";
+import { checkPassphrase, unwrapKey, type WrappedKey, wrapKey } from "./passphrase.ts";
+
+export interface VaultState {
+  state: "absent" | "locked" | "unlocked";
+  kind?: "keychain" | "passphrase";
+  /** For people: which keychain, or that a passphrase protects it. */
+  label: string;
+  file: string;
+  records?: number;
+}
+
+export interface VaultOptions {
+  /** `Paths.vaultFile`. */
+  file: string;
+  /** The system's keychain, where one answers. */
+  store?: SecretStore;
+  clock: Clock;
+}
+
+/** Where the master key is. */
+type Protection = { kind: "keychain"; label: string } | ({ kind: "passphrase" } & WrappedKey);
+
+/** An open file and what its `meta` table says. */
+interface OpenFile {
+  database: DatabaseSync;
+  id: string;
+  check: Buffer;
+}
+
+interface Keys {
+  master: Buffer;
+  record: Buffer;
+}
+
+const format = "1";
+/** Name of the master key in the keychain. */
+const storeName = (id: string) => `leapp master key ${id}`;
+
+/** Opens nothing yet: the file is read at the first call that needs it, so that a damaged one never stops the agent. */
+export function openVault(options: VaultOptions): Vault {
+  return new Vault(options);
+}
+
+/**
+ * Every method but `status`, `create`, `unlock*`, `lock` and `close` needs an unlocked vault.
+ * @throws LeappError `vault-locked` when it is locked or there is none; `vault-unavailable` when it cannot be read:
+ * wrong passphrase, keychain silent or empty, damaged file or record. No failure deletes or overwrites anything.
+ */
+export class Vault {
+  readonly #options: VaultOptions;
+  #open: OpenFile | undefined;
+  #keys: Keys | undefined;
+
+  constructor(options: VaultOptions) {
+    this.#options = options;
+  }
+
+  status(): VaultState {
+    const { file, store } = this.#options;
+    const open = this.#file();
+    if (!open) return { state: "absent", label: store?.label ?? "no keychain answers: a passphrase", file };
+    const protection = this.#protection(open);
+    return {
+      state: this.#keys ? "unlocked" : "locked",
+      kind: protection.kind,
+      label: protection.kind === "keychain" ? (store?.label ?? protection.label) : "passphrase",
+      file,
+      records: this.#guard(() => open.database.prepare("SELECT count(*) AS n FROM records").get() as Row).n as number,
+    };
+  }
+
+  /**
+   * Makes the vault and leaves it unlocked; the master key goes into the keychain unless a passphrase is given.
+   * @throws LeappError `conflict` when there is one; `invalid` for a short passphrase; `vault-unavailable` when
+   * there is neither keychain nor passphrase, or the keychain does not keep the key.
+   */
+  async create(protect: { passphrase?: string } = {}): Promise<void> {
+    if (existsSync(this.#options.file)) throw alreadyThere(this.#options.file);
+    const id = randomUUID();
+    const master = randomBytes(keyBytes);
+    const protection: Protection =
+      protect.passphrase === undefined
+        ? await this.#intoKeychain(id, master)
+        : { kind: "passphrase", ...(await wrapKey(master, id, protect.passphrase)) };
+    this.#makeFile(id, master, protection);
+    this.unlockWithKey(master);
+    master.fill(0);
+  }
+
+  /** Does nothing when unlocked. The passphrase is needed where one protects the vault, else not looked at. */
+  async unlock(passphrase?: string): Promise<void> {
+    if (this.#keys) return;
+    const open = this.#existing();
+    const key = await this.#masterKey(open, passphrase);
+    this.unlockWithKey(key);
+    key.fill(0);
+  }
+
+  /** Wipes the keys from memory. Strings handed out before are the runtime's to collect. */
+  lock(): void {
+    this.#keys?.master.fill(0);
+    this.#keys?.record.fill(0);
+    this.#keys = undefined;
+  }
+
+  /** Undefined: there is no such record. One that is there and cannot be read throws. */
+  get(name: string): string | undefined {
+    const { open, keys } = this.#unlocked();
+    const row = this.#guard(() => open.database.prepare("SELECT version, sealed FROM records WHERE name = ?").get(name));
+    if (!row) return undefined;
+    const { version, sealed } = row as { version: number; sealed: Uint8Array };
+    const plain = unseal(keys.record, recordContext({ vaultId: open.id, name, version }), sealed);
+    if (!plain) {
+      throw new LeappError("vault-unavailable", `a vault record is damaged: ${kindOf(name)}`, {
+        hint: `it is kept as it is; restore ${this.#options.file} from a backup, or enter that secret again`,
+      });
+    }
+    const value = plain.toString("utf8");
+    plain.fill(0);
+    return value;
+  }
+
+  /** On disk, and safe from a power cut, when it returns. `name` is `KIND/ID`; errors show the kind only. */
+  set(name: string, value: string): void {
+    const { open, keys } = this.#unlocked();
+    if (!/^[^\p{Cc}]{1,300}$/u.test(name)) throw new LeappError("invalid", "a vault record needs a printable name");
+    const plain = Buffer.from(value, "utf8");
+    this.#guard(() => {
+      const row = open.database.prepare("SELECT version FROM records WHERE name = ?").get(name) as Row | undefined;
+      const version = ((row?.version as number | undefined) ?? 0) + 1;
+      const context = recordContext({ vaultId: open.id, name, version });
+      open.database
+        .prepare(`INSERT INTO records (name, version, sealed) VALUES (?, ?, ?)
+                  ON CONFLICT (name) DO UPDATE SET version = excluded.version, sealed = excluded.sealed`)
+        .run(name, version, seal(keys.record, randomBytes(12), context, plain));
+    });
+    plain.fill(0);
+  }
+
+  /** Does nothing when there is no such record. */
+  delete(name: string): void {
+    const { open } = this.#unlocked();
+    this.#guard(() => open.database.prepare("DELETE FROM records WHERE name = ?").run(name));
+  }
+
+  /** In code unit order. */
+  names(prefix = ""): string[] {
+    const { open } = this.#unlocked();
+    const rows = this.#guard(() => open.database.prepare("SELECT name FROM records ORDER BY name").all()) as Row[];
+    return rows.map((row) => row.name as string).filter((name) => name.startsWith(prefix));
+  }
+
+  /**
+   * Wraps the master key anew, in one step on disk; the records stay as they are. A vault whose key is in the
+   * keychain moves to the passphrase, and the keychain's entry is removed.
+   * @param current the passphrase so far; not looked at where the key is in the keychain.
+   */
+  async changePassphrase(current: string | undefined, next: string): Promise<void> {
+    checkPassphrase(next);
+    const open = this.#existing();
+    const before = this.#protection(open);
+    const master = await this.#masterKey(open, current);
+    const after: Protection = { kind: "passphrase", ...(await wrapKey(master, open.id, next)) };
+    master.fill(0);
+    this.#guard(() => {
+      const { changes } = open.database
+        .prepare("UPDATE meta SET value = ? WHERE key = 'protection' AND value = ?")
+        .run(JSON.stringify(after), JSON.stringify(before));
+      if (changes !== 1) throw new LeappError("conflict", "the vault's passphrase was changed by someone else");
+      // The old wrapped key would otherwise stay readable in the log for a while.
+      open.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    });
+    if (before.kind === "keychain") await this.#options.store?.delete(storeName(open.id));
+  }
+
+  /** A key for another purpose (the audit log's seal), the same for the life of the vault. Wipe it after use. */
+  derive(purpose: string): Buffer {
+    const { open, keys } = this.#unlocked();
+    return deriveKey(keys.master, open.id, purpose);
+  }
+
+  /** A copy of the master key, for the inherited pipe between an old agent and its successor only. Wipe it after use. */
+  exportKey(): Buffer {
+    return Buffer.from(this.#unlocked().keys.master);
+  }
+
+  /** Unlocks with what `exportKey` gave. The key is copied. */
+  unlockWithKey(key: Uint8Array): void {
+    const open = this.#existing();
+    if (key.length !== keyBytes || !timingSafeEqual(deriveKey(key, open.id, "check value"), open.check)) {
+      throw new LeappError("vault-unavailable", "the key does not belong to this vault", {
+        hint: "nothing was changed; put back the vault file or the keychain entry that belong together",
+      });
+    }
+    this.lock();
+    this.#keys = { master: Buffer.from(key), record: deriveKey(key, open.id, "record key") };
+  }
+
+  /** Locks, and closes the file. */
+  close(): void {
+    this.lock();
+    this.#open?.database.close();
+    this.#open = undefined;
+  }
+
+  #unlocked(): { open: OpenFile; keys: Keys } {
+    const open = this.#existing();
+    if (!this.#keys) throw new LeappError("vault-locked", "the vault is locked", { hint: "run: leapp vault unlock" });
+    return { open, keys: this.#keys };
+  }
+
+  #existing(): OpenFile {
+    const open = this.#file();
+    if (open) return open;
+    throw new LeappError("vault-locked", "there is no vault yet", { hint: "run: leapp vault unlock" });
+  }
+
+  /** Undefined when there is no file. A file that is there and is not a whole vault throws. */
+  #file(): OpenFile | undefined {
+    if (this.#open) return this.#open;
+    const { file } = this.#options;
+    if (!existsSync(file)) return undefined;
+    const database = openDatabase(file, { what: "vault", synchronous: "full", code: "vault-unavailable" });
+    try {
+      const meta = readMeta(database);
+      if (meta.get("format") !== format) {
+        throw new LeappError("vault-unavailable", `the vault was made by another version of leapp: ${file}`, {
+          hint: "install the newest leapp; nothing was changed",
+        });
+      }
+      const [id, check] = [meta.get("id"), meta.get("check")];
+      if (!id || !check || !meta.get("protection")) throw new Error("the meta table is not complete");
+      this.#open = { database, id, check: Buffer.from(check, "base64") };
+      return this.#open;
+    } catch (cause) {
+      database.close();
+      throw cause instanceof LeappError ? cause : damagedFile(file, cause);
+    }
+  }
+
+  #protection(open: OpenFile): Protection {
+    try {
+      const protection = JSON.parse(readMeta(open.database).get("protection") ?? "") as Protection;
+      if (protection.kind === "keychain" || protection.kind === "passphrase") return protection;
+      throw new Error("unknown protection");
+    } catch (cause) {
+      throw damagedFile(this.#options.file, cause);
+    }
+  }
+
+  /** The master key from where it is kept, not yet compared with the check value. */
+  async #masterKey(open: OpenFile, passphrase: string | undefined): Promise<Buffer> {
+    const protection = this.#protection(open);
+    if (protection.kind === "keychain") return this.#fromKeychain(open.id, protection.label);
+    if (!passphrase) {
+      throw new LeappError("vault-locked", "the vault needs its passphrase", { hint: "run: leapp vault unlock" });
+    }
+    const key = await unwrapKey(protection, open.id, passphrase);
+    if (key) return key;
+    throw new LeappError("vault-unavailable", "the passphrase does not open the vault", {
+      hint: "try again; nothing was changed",
+    });
+  }
+
+  async #fromKeychain(id: string, label: string): Promise<Buffer> {
+    const { store } = this.#options;
+    if (!store) {
+      throw new LeappError("vault-unavailable", `the vault's key is in ${label}, which does not answer here`, {
+        hint: "run leapp where your desktop session's keychain can be reached; nothing was changed",
+      });
+    }
+    const value = await store.get(storeName(id));
+    if (value !== undefined) return Buffer.from(value, "base64");
+    throw new LeappError("vault-unavailable", `${store.label} has no entry "${storeName(id)}"`, {
+      hint: "the vault cannot be opened without it and was left as it is; restore the keychain from a backup",
+    });
+  }
+
+  async #intoKeychain(id: string, master: Buffer): Promise<Protection> {
+    const { store } = this.#options;
+    if (!store) {
+      throw new LeappError("vault-unavailable", "no keychain answers here, so the vault needs a passphrase", {
+        hint: "run leapp vault unlock in a terminal, or set LEAPP_VAULT_PASSPHRASE_FILE",
+      });
+    }
+    const value = master.toString("base64");
+    await store.set(storeName(id), value);
+    if ((await store.get(storeName(id))) === value) return { kind: "keychain", label: store.label };
+    throw new LeappError("vault-unavailable", `${store.label} did not keep the vault's key`, {
+      hint: "run leapp vault unlock in a terminal to protect the vault by a passphrase",
+    });
+  }
+
+  /** Complete before it gets its name: a crash leaves the new vault or none. */
+  #makeFile(id: string, master: Buffer, protection: Protection): void {
+    const { file, clock } = this.#options;
+    const fresh = `${file}.new`;
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(fresh + suffix, { force: true });
+    const database = openDatabase(fresh, { what: "vault", synchronous: "full", code: "vault-unavailable" });
+    this.#guard(() => {
+      database.exec(`BEGIN;
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE records (name TEXT PRIMARY KEY, version INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;`);
+      const insert = database.prepare("INSERT INTO meta (key, value) VALUES (?, ?)");
+      insert.run("format", format);
+      insert.run("id", id);
+      insert.run("created", new Date(clock.now()).toISOString());
+      insert.run("check", deriveKey(master, id, "check value").toString("base64"));
+      insert.run("protection", JSON.stringify(protection));
+      // Leaving the write-ahead log puts everything into the one file that is about to be renamed.
+      database.exec("COMMIT; PRAGMA journal_mode = DELETE;");
+      database.close();
+      if (existsSync(file)) throw alreadyThere(file);
+      renameSync(fresh, file);
+    });
+    syncFolder(dirname(file));
+  }
+
+  /** SQLite's own failures (full disk, read-only file) as ours. */
+  #guard<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (cause) {
+      if (cause instanceof LeappError) throw cause;
+      throw new LeappError("vault-unavailable", `the vault cannot be used: ${(cause as Error).message}`, {
+        hint: `check the disk and the permissions of ${this.#options.file}`,
+        cause,
+      });
+    }
+  }
+}
+
+function readMeta(database: DatabaseSync): Map<string, string> {
+  const rows = database.prepare("SELECT key, value FROM meta").all() as Row[];
+  return new Map(rows.map((row) => [row.key as string, row.value as string]));
+}
+
+function kindOf(name: string): string {
+  return name.split("/", 1)[0] as string;
+}
+
+function alreadyThere(file: string): LeappError {
+  return new LeappError("conflict", `there is a vault already: ${file}`, { hint: "run: leapp vault status" });
+}
+
+function damagedFile(file: string, cause: unknown): LeappError {
+  return new LeappError("vault-unavailable", `the vault file is damaged: ${file}`, {
+    hint: "nothing was changed; restore it from a backup, or move it away and enter your keys again",
+    cause,
+  });
+}
+
+/** Makes a rename survive a power cut. Windows has no such call and needs none. */
+function syncFolder(folder: string): void {
+  if (process.platform === "win32") return;
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
