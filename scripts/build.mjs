@@ -1,0 +1,177 @@
+// Builds dist/leapp (the launcher) and dist/leapp-core (everything else), unless nothing changed since.
+//
+//   node scripts/build.mjs           for this machine, into dist/
+//   node scripts/build.mjs --all     for every target, each into dist/OS-ARCH/
+//
+// It needs what `npm ci` installs. A C compiler makes the launcher; without one leapp-core is `leapp`, slower.
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join, relative } from "node:path";
+import { ask, bun, ensureInstalled, root, run } from "./run.mjs";
+
+const targets = [
+  { name: "linux-x64", os: "linux", cpu: "x64", zig: "x86_64-linux-musl" },
+  { name: "linux-arm64", os: "linux", cpu: "arm64", zig: "aarch64-linux-musl" },
+  { name: "darwin-arm64", os: "darwin", cpu: "arm64", zig: "aarch64-macos" },
+  { name: "darwin-x64", os: "darwin", cpu: "x64", zig: "x86_64-macos" },
+  // No launcher: on Windows the way to the agent is a named pipe, which only the core speaks.
+  { name: "windows-x64", os: "win32", cpu: "x64" },
+];
+const host = targets.find(({ os, cpu }) => os === process.platform && cpu === process.arch);
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const cFlags = ["-Os", "-s", "-std=c99", "-Wall", "-Wextra"];
+const zig = ["python3", "-m", "ziglang", "cc"];
+
+if (!host) fail(`no build for ${process.platform}-${process.arch}`);
+ensureInstalled();
+if (process.argv.includes("--all")) {
+  for (const target of targets) build(target, join(root, "dist", target.name));
+} else {
+  build(host, join(root, "dist"));
+}
+
+function build(target, folder) {
+  const compiler = compilerFor(target);
+  const stamp = join(folder, ".build.json");
+  const inputs = hashInputs(target, compiler);
+  const exe = target.os === "win32" ? ".exe" : "";
+  const core = join(folder, `leapp-core${exe}`);
+  const launcher = join(folder, `leapp${exe}`);
+  if ([core, launcher, stamp].every(existsSync) && readFileSync(stamp, "utf8") === inputs) {
+    console.log(`${relative(root, folder)}: up to date`);
+    return;
+  }
+  const started = Date.now();
+  mkdirSync(folder, { recursive: true });
+  rmSync(stamp, { force: true });
+  buildCore(target, core);
+  rmSync(launcher, { force: true });
+  if (compiler) {
+    const [command, ...flags] = compiler;
+    if (run(command, [...flags, ...cFlags, "-o", launcher, "launcher/launcher.c"]) !== 0)
+      fail("the launcher");
+  } else {
+    // One file with two names, so that no 110 MB are spent on the second.
+    try {
+      linkSync(core, launcher);
+    } catch {
+      copyFileSync(core, launcher);
+    }
+  }
+  proveItRuns(target, core, launcher);
+  writeFileSync(stamp, inputs);
+  const how = compiler ? `launcher by ${compiler.join(" ")}` : "no C compiler for it: leapp is leapp-core";
+  console.log(`${relative(root, folder)}: built in ${((Date.now() - started) / 1000).toFixed(1)} s (${how})`);
+  if (target.name === "darwin-x64" && process.platform !== "darwin")
+    console.log(
+      "  darwin-x64 carries a stale signature: run `codesign --force --sign - leapp-core` on a Mac",
+    );
+}
+
+/** The first compiler that is here: a static musl program starts fastest, then static glibc, then what there is. */
+function compilerFor(target) {
+  if (target.os === "win32") return undefined;
+  if (target !== host) return ask(zig[0], [...zig.slice(1, 3), "version"]) && [...zig, "-target", target.zig];
+  const candidates =
+    target.os === "darwin"
+      ? // Without Apple's tools /usr/bin/cc is a program that opens a window asking for them.
+        ask("xcode-select", ["-p"])
+        ? [["cc"]]
+        : []
+      : [["musl-gcc", "-static"], ["cc", "-static"], ["gcc", "-static"], ["cc"], ["gcc"]];
+  const trial = join(root, "node_modules/.cache");
+  mkdirSync(trial, { recursive: true });
+  return candidates.find(
+    ([command, ...flags]) =>
+      ask(command, [...flags, "-x", "c", "-o", join(trial, "launcher-trial"), "-"], {
+        input: '#include <stdio.h>\nint main(void) { return puts("") < 0; }\n',
+      }) !== undefined,
+  );
+}
+
+function buildCore(target, output) {
+  const folder = target === host ? root : stage(target);
+  const status = run(
+    bun,
+    [
+      "build",
+      "packages/cli/src/main.ts",
+      "--compile",
+      "--target",
+      `bun-${target.os === "win32" ? "windows" : target.os}-${target.cpu}`,
+      "--minify",
+      "--bytecode",
+      "--splitting",
+      "--format=esm",
+      // A credential_process runs in whatever folder its caller stands in, whose files must not run in us.
+      "--no-compile-autoload-dotenv",
+      "--no-compile-autoload-bunfig",
+      "--define",
+      `LEAPP_VERSION=${JSON.stringify(version)}`,
+      "--outfile",
+      output,
+    ],
+    { cwd: folder, stdio: ["ignore", "ignore", "inherit"] },
+  );
+  if (status !== 0) fail(`leapp-core for ${target.name}`);
+}
+
+/** The sources beside the dependencies of another platform: the keychain addon is a package per platform. */
+function stage(target) {
+  const folder = join(root, "node_modules/.cache/stage", target.name);
+  rmSync(join(folder, "packages"), { recursive: true, force: true });
+  for (const file of inputFiles()) {
+    mkdirSync(join(folder, file, ".."), { recursive: true });
+    copyFileSync(join(root, file), join(folder, file));
+  }
+  const args = ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"];
+  args.push(`--os=${target.os}`, `--cpu=${target.cpu}`);
+  if (target.os === "linux") args.push("--libc=glibc");
+  if (run("npm", args, { cwd: folder, stdio: ["ignore", "ignore", "inherit"] }) !== 0) fail("npm ci");
+  return folder;
+}
+
+function proveItRuns(target, core, launcher) {
+  if (target !== host) return;
+  for (const program of [core, launcher]) {
+    const said = ask(program, ["version"]);
+    if (!said?.includes(version)) fail(`${program}: \`version\` says ${JSON.stringify(said)}`);
+  }
+}
+
+function inputFiles() {
+  const files = ["package.json", "package-lock.json", "tsconfig.json", "scripts/build.mjs"];
+  const walk = (folder) => {
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+      const path = `${folder}/${entry.name}`;
+      if (!entry.isDirectory()) files.push(path);
+      else if (!["node_modules", "test", "target", "dist"].includes(entry.name)) walk(path);
+    }
+  };
+  walk("packages");
+  walk("launcher");
+  return files.sort();
+}
+
+function hashInputs(...others) {
+  const hash = createHash("sha256").update(JSON.stringify(others));
+  for (const file of inputFiles()) {
+    const content = readFileSync(join(root, file));
+    hash.update(`${file}\0${content.length}\0`).update(content);
+  }
+  return hash.digest("hex");
+}
+
+function fail(what) {
+  console.error(`build failed: ${what}`);
+  process.exit(1);
+}

@@ -1,0 +1,4 @@
+// Installs the dependencies if need be; used by whatever needs no build.
+import { ensureInstalled } from "./run.mjs";
+
+ensureInstalled();

@@ -1,0 +1,46 @@
+// The whole test run: build, types, import rules, then every *.test.ts. Arguments go to `bun test`.
+// The last line is `N passed, N failed`.
+import { spawn } from "node:child_process";
+import { bun, ensureInstalled, root, run } from "./run.mjs";
+
+ensureInstalled();
+let passed = 0;
+let failed = 0;
+const step = (name, command, args) => {
+  console.log(`— ${name}`);
+  if (run(command, args) === 0) passed += 1;
+  else failed += 1;
+};
+step("build", process.execPath, ["scripts/build.mjs"]);
+step("types", "npx", ["tsc", "-p", "."]);
+step("import rules", process.execPath, ["scripts/check-layers.mjs"]);
+
+console.log("— tests");
+const given = process.argv.slice(2);
+const chosen = given.some((argument) => !argument.startsWith("-"));
+const tests = spawn(bun, ["test", "--parallel=2", "--timeout=120000", ...given, ...(chosen ? [] : ["packages/", "test/"])], {
+  cwd: root,
+  stdio: ["ignore", "pipe", "pipe"],
+  shell: process.platform === "win32",
+});
+let tail = "";
+for (const [from, to] of [
+  [tests.stdout, process.stdout],
+  [tests.stderr, process.stderr],
+]) {
+  from.setEncoding("utf8").on("data", (text) => {
+    to.write(text);
+    tail = (tail + text).slice(-4000);
+  });
+}
+tests.on("close", (status) => {
+  // " 12 pass\n 1 fail\n" in bun's summary, with colours where it thinks of a terminal.
+  const plain = tail.replace(/\u001b\[[0-9;]*m/g, "");
+  const count = (word) => Number(plain.match(new RegExp(`^\\s*(\\d+) ${word}\\b`, "m"))?.[1] ?? 0);
+  passed += count("pass");
+  failed += count("fail");
+  // A crash or a file that cannot be loaded must not look like a success.
+  if (status !== 0 && failed === 0) failed = 1;
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed ? 1 : 0;
+});
