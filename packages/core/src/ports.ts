@@ -23,6 +23,16 @@ export interface SecretStore {
   delete(name: string): Promise<void>;
 }
 
+/**
+ * Named secrets, in the vault; one `set` replaces the value in one step.
+ * @throws LeappError `vault-locked` or `vault-unavailable`, never "absent" for what cannot be read.
+ */
+export interface Secrets {
+  get(name: string): Promise<string | undefined>;
+  set(name: string, value: string): Promise<void>;
+  delete(name: string): Promise<void>;
+}
+
 export interface Question {
   message: string;
   /** Not echoed, not kept in a history. */
