@@ -69,13 +69,15 @@ export function derive(passphrase: string, by: Derivation): Promise<Buffer> {
   const message = passphrase.normalize("NFC");
   const salt = Buffer.from(by.salt, "base64");
   return new Promise((resolve, reject) => {
-    const done = (error: Error | null, key: Uint8Array) => (error ? reject(error) : resolve(Buffer.from(key)));
+    const done = (error: Error | null, key: Uint8Array) =>
+      error ? reject(error) : resolve(Buffer.from(key));
     // The numbers come from a file: what would eat the machine's memory is refused, not tried.
     if (by.algorithm === "scrypt" && by.N * by.r * 128 <= 2 ** 30 && by.p <= 16) {
       const { N, r, p } = by;
       crypto.scrypt(message, salt, keyBytes, { N, r, p, maxmem: 2 ** 31 - 1 }, done);
     } else if (by.algorithm === "argon2id" && by.memoryKiB <= 2 ** 20 && by.passes <= 100) {
-      if (typeof crypto.argon2 !== "function") return reject(unusable("argon2id is missing from this runtime"));
+      if (typeof crypto.argon2 !== "function")
+        return reject(unusable("argon2id is missing from this runtime"));
       const { memoryKiB: memory, passes, parallelism } = by;
       crypto.argon2(
         "argon2id",

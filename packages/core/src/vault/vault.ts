@@ -24,8 +24,8 @@ export interface VaultState {
 export interface VaultOptions {
   /** `Paths.vaultFile`. */
   file: string;
-  /** The system's keychain, where one answers. */
-  store?: SecretStore;
+  /** The system's keychain, or how to find out whether one answers: asked only when the key is needed from it. */
+  store?: SecretStore | (() => Promise<SecretStore | undefined>);
   clock: Clock;
 }
 
@@ -68,16 +68,17 @@ export class Vault {
   }
 
   status(): VaultState {
-    const { file, store } = this.#options;
+    const { file } = this.#options;
     const open = this.#file();
-    if (!open) return { state: "absent", label: store?.label ?? "no keychain answers: a passphrase", file };
+    if (!open) return { state: "absent", label: "not made yet", file };
     const protection = this.#protection(open);
     return {
       state: this.#keys ? "unlocked" : "locked",
       kind: protection.kind,
-      label: protection.kind === "keychain" ? (store?.label ?? protection.label) : "passphrase",
+      label: protection.kind === "keychain" ? protection.label : "passphrase",
       file,
-      records: this.#guard(() => open.database.prepare("SELECT count(*) AS n FROM records").get() as Row).n as number,
+      records: this.#guard(() => open.database.prepare("SELECT count(*) AS n FROM records").get() as Row)
+        .n as number,
     };
   }
 
@@ -118,7 +119,9 @@ export class Vault {
   /** Undefined: there is no such record. One that is there and cannot be read throws. */
   get(name: string): string | undefined {
     const { open, keys } = this.#unlocked();
-    const row = this.#guard(() => open.database.prepare("SELECT version, sealed FROM records WHERE name = ?").get(name));
+    const row = this.#guard(() =>
+      open.database.prepare("SELECT version, sealed FROM records WHERE name = ?").get(name),
+    );
     if (!row) return undefined;
     const { version, sealed } = row as { version: number; sealed: Uint8Array };
     const plain = unseal(keys.record, recordContext({ vaultId: open.id, name, version }), sealed);
@@ -135,10 +138,13 @@ export class Vault {
   /** On disk, and safe from a power cut, when it returns. `name` is `KIND/ID`; errors show the kind only. */
   set(name: string, value: string): void {
     const { open, keys } = this.#unlocked();
-    if (!/^[^\p{Cc}]{1,300}$/u.test(name)) throw new LeappError("invalid", "a vault record needs a printable name");
+    if (!/^[^\p{Cc}]{1,300}$/u.test(name))
+      throw new LeappError("invalid", "a vault record needs a printable name");
     const plain = Buffer.from(value, "utf8");
     this.#guard(() => {
-      const row = open.database.prepare("SELECT version FROM records WHERE name = ?").get(name) as Row | undefined;
+      const row = open.database.prepare("SELECT version FROM records WHERE name = ?").get(name) as
+        | Row
+        | undefined;
       const version = ((row?.version as number | undefined) ?? 0) + 1;
       const context = recordContext({ vaultId: open.id, name, version });
       open.database
@@ -158,7 +164,9 @@ export class Vault {
   /** In code unit order. */
   names(prefix = ""): string[] {
     const { open } = this.#unlocked();
-    const rows = this.#guard(() => open.database.prepare("SELECT name FROM records ORDER BY name").all()) as Row[];
+    const rows = this.#guard(() =>
+      open.database.prepare("SELECT name FROM records ORDER BY name").all(),
+    ) as Row[];
     return rows.map((row) => row.name as string).filter((name) => name.startsWith(prefix));
   }
 
@@ -178,11 +186,12 @@ export class Vault {
       const { changes } = open.database
         .prepare("UPDATE meta SET value = ? WHERE key = 'protection' AND value = ?")
         .run(JSON.stringify(after), JSON.stringify(before));
-      if (changes !== 1) throw new LeappError("conflict", "the vault's passphrase was changed by someone else");
+      if (changes !== 1)
+        throw new LeappError("conflict", "the vault's passphrase was changed by someone else");
       // The old wrapped key would otherwise stay readable in the log for a while.
       open.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     });
-    if (before.kind === "keychain") await this.#options.store?.delete(storeName(open.id));
+    if (before.kind === "keychain") await (await this.#store())?.delete(storeName(open.id));
   }
 
   /** A key for another purpose (the audit log's seal), the same for the life of the vault. Wipe it after use. */
@@ -217,7 +226,8 @@ export class Vault {
 
   #unlocked(): { open: OpenFile; keys: Keys } {
     const open = this.#existing();
-    if (!this.#keys) throw new LeappError("vault-locked", "the vault is locked", { hint: "run: leapp vault unlock" });
+    if (!this.#keys)
+      throw new LeappError("vault-locked", "the vault is locked", { hint: "run: leapp vault unlock" });
     return { open, keys: this.#keys };
   }
 
@@ -265,7 +275,9 @@ export class Vault {
     const protection = this.#protection(open);
     if (protection.kind === "keychain") return this.#fromKeychain(open.id, protection.label);
     if (!passphrase) {
-      throw new LeappError("vault-locked", "the vault needs its passphrase", { hint: "run: leapp vault unlock" });
+      throw new LeappError("vault-locked", "the vault needs its passphrase", {
+        hint: "run: leapp vault unlock",
+      });
     }
     const key = await unwrapKey(protection, open.id, passphrase);
     if (key) return key;
@@ -274,12 +286,21 @@ export class Vault {
     });
   }
 
-  async #fromKeychain(id: string, label: string): Promise<Buffer> {
+  async #store(): Promise<SecretStore | undefined> {
     const { store } = this.#options;
+    return typeof store === "function" ? store() : store;
+  }
+
+  async #fromKeychain(id: string, label: string): Promise<Buffer> {
+    const store = await this.#store();
     if (!store) {
-      throw new LeappError("vault-unavailable", `the vault's key is in ${label}, which does not answer here`, {
-        hint: "run leapp where your desktop session's keychain can be reached; nothing was changed",
-      });
+      throw new LeappError(
+        "vault-unavailable",
+        `the vault's key is in ${label}, which does not answer here`,
+        {
+          hint: "run leapp where your desktop session's keychain can be reached; nothing was changed",
+        },
+      );
     }
     const value = await store.get(storeName(id));
     if (value !== undefined) return Buffer.from(value, "base64");
@@ -289,7 +310,7 @@ export class Vault {
   }
 
   async #intoKeychain(id: string, master: Buffer): Promise<Protection> {
-    const { store } = this.#options;
+    const store = await this.#store();
     if (!store) {
       throw new LeappError("vault-unavailable", "no keychain answers here, so the vault needs a passphrase", {
         hint: "run leapp vault unlock in a terminal, or set LEAPP_VAULT_PASSPHRASE_FILE",
