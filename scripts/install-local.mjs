@@ -33,10 +33,13 @@ for (const name of programs) {
 console.log(`installed: ${programs.map((name) => join(folder, name)).join(" ")}`);
 const onPath = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
 if (!onPath.some((entry) => resolve(entry) === folder)) {
-  console.log(`note: ${folder} is not on your PATH; add to your shell's profile: export PATH="${folder}:$PATH"`);
+  console.log(
+    `note: ${folder} is not on your PATH; add to your shell's profile: export PATH="${folder}:$PATH"`,
+  );
 } else {
   const first = onPath.map((entry) => join(entry, programs[1])).find(existsSync);
-  if (first && resolve(first) !== join(folder, programs[1])) console.log(`note: ${first} comes first on your PATH`);
+  if (first && resolve(first) !== join(folder, programs[1]))
+    console.log(`note: ${first} comes first on your PATH`);
 }
 console.log("to undo:");
 console.log("  leapp agent stop");

@@ -18,11 +18,15 @@ step("import rules", process.execPath, ["scripts/check-layers.mjs"]);
 console.log("— tests");
 const given = process.argv.slice(2);
 const chosen = given.some((argument) => !argument.startsWith("-"));
-const tests = spawn(bun, ["test", "--parallel=2", "--timeout=120000", ...given, ...(chosen ? [] : ["packages/", "test/"])], {
-  cwd: root,
-  stdio: ["ignore", "pipe", "pipe"],
-  shell: process.platform === "win32",
-});
+const tests = spawn(
+  bun,
+  ["test", "--parallel=2", "--timeout=120000", ...given, ...(chosen ? [] : ["packages/", "test/"])],
+  {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    shell: process.platform === "win32",
+  },
+);
 let tail = "";
 for (const [from, to] of [
   [tests.stdout, process.stdout],
