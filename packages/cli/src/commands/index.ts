@@ -1,0 +1,20 @@
+import type { Command } from "../command.ts";
+import { aboutCommands } from "./about.ts";
+import { agentCommands } from "./agent.ts";
+import { logCommands } from "./log.ts";
+import { profileCommands } from "./profile.ts";
+import { sessionCommands } from "./session.ts";
+import { regionCommands, settingsCommands } from "./settings.ts";
+import { vaultCommands } from "./vault.ts";
+
+/** Every command, in the order of the help. */
+export const commands: readonly Command[] = [
+  ...sessionCommands,
+  ...profileCommands,
+  ...regionCommands,
+  ...settingsCommands,
+  ...vaultCommands,
+  ...agentCommands,
+  ...logCommands,
+  ...aboutCommands(() => commands),
+];
