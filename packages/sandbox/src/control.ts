@@ -1,5 +1,6 @@
 /** The sandbox's strings: the same functions in this process and, over HTTP behind a token, for others. */
 import type { Fault, RequestRecord } from "./faults.ts";
+import type { Assignment, OrganisationOptions, OrganisationView } from "./organisations.ts";
 import { type WireReply, type WireRequest, json, jsonOf, sameText } from "./wire.ts";
 import type { RoleOptions, SessionView, UserKeys, UserOptions } from "./world.ts";
 
@@ -21,6 +22,18 @@ export interface Controls {
   allow(arn: string, action: string): void;
   /** All temporary credentials handed out, oldest first, without secrets. */
   sessions(): SessionView[];
+
+  /** An Identity Center instance with one person, and as many accounts as asked for. */
+  seedOrganisation(options?: OrganisationOptions): OrganisationView;
+  /** Adds permission sets to an account, and the account where it is new. */
+  assign(startUrl: string, assignment: Assignment): void;
+  /** Takes one permission set away, or the whole account. */
+  unassign(startUrl: string, accountId: string, roleName?: string): void;
+  renameAccount(startUrl: string, accountId: string, name: string): void;
+  /** Ends every sign-in of an instance on the server: its access and refresh tokens are dead. */
+  revokeSignIns(startUrl: string): void;
+  /** Requests a second that the portal takes; 20 at first, as AWS. */
+  setPortalRate(perSecond: number): void;
 
   fail(fault: Fault): void;
   /** Requests of that operation (of all, when none is named), refused and failed ones too. */

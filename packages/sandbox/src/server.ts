@@ -5,8 +5,21 @@ import type { AddressInfo } from "node:net";
 import { SandboxClock } from "./clock.ts";
 import { type Controls, answerControl, controlPath } from "./control.ts";
 import { Faults, Journal, type Mishap, mishapOf } from "./faults.ts";
+import { Grants } from "./grants.ts";
+import { Organisations } from "./organisations.ts";
+import { portal } from "./portal.ts";
+import { ssoOidc } from "./sso-oidc.ts";
 import { answerSts, stsError } from "./sts.ts";
-import { type Call, Refusal, type WireReply, type WireRequest, formOf, json, newCall } from "./wire.ts";
+import {
+  type Call,
+  Refusal,
+  type Route,
+  type WireReply,
+  type WireRequest,
+  formOf,
+  json,
+  newCall,
+} from "./wire.ts";
 import { World } from "./world.ts";
 
 export interface SandboxOptions {
@@ -27,13 +40,6 @@ export interface Sandbox extends Controls {
   stop(): Promise<void>;
 }
 
-/** How one operation is answered, and how its service words a refusal. */
-export interface Route {
-  action: string;
-  answer(call: Call): WireReply;
-  refuse(error: Refusal, call: Call): WireReply;
-}
-
 const maxBodyBytes = 1024 * 1024;
 
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -42,6 +48,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const world = new World(now);
   const faults = new Faults();
   const journal = new Journal();
+  const organisations = new Organisations();
+  const grants = new Grants(now);
+  let portalRate = 20;
+  let url = "";
   const controlToken = randomBytes(32).toString("hex");
   const hanging = new Set<ServerResponse>();
 
@@ -61,6 +71,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     deny: (arn, action) => world.deny(arn, action),
     allow: (arn, action) => world.allow(arn, action),
     sessions: () => world.sessions(),
+
+    seedOrganisation: (organisation) => organisations.seed(organisation ?? {}, `${url}/start`),
+    assign: (startUrl, assignment) => organisations.assign(startUrl, assignment),
+    unassign: (startUrl, accountId, roleName) => organisations.unassign(startUrl, accountId, roleName),
+    renameAccount: (startUrl, accountId, name) => organisations.renameAccount(startUrl, accountId, name),
+    revokeSignIns: (startUrl) => grants.revokeAll(startUrl),
+    setPortalRate(perSecond) {
+      portalRate = perSecond;
+    },
+
     fail: (fault) => faults.add(fault),
     calls: (action) => journal.count(action),
     requests: () => [...journal.records],
@@ -74,14 +94,18 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     },
   };
 
-  const routeOf = (request: WireRequest): Route | undefined => {
-    if (request.path !== "/") return undefined;
-    return {
-      action: formOf(request).get("Action") ?? "none",
-      answer: (call) => answerSts({ world, now, region: options.region }, {}, request, call),
-      refuse: stsError,
-    };
-  };
+  const services: ((request: WireRequest) => Route | undefined)[] = [
+    (request) =>
+      request.path === "/"
+        ? {
+            action: formOf(request).get("Action") ?? "none",
+            answer: (call) => answerSts({ world, now, region: options.region }, {}, request, call),
+            refuse: stsError,
+          }
+        : undefined,
+    ssoOidc({ organisations, grants, now, url: () => url }),
+    portal({ grants, world, now, rate: () => portalRate }),
+  ];
 
   async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await read(message);
@@ -89,7 +113,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     if (request.path.startsWith(controlPath)) {
       return send(response, answerControl(request, controls, controlToken), now(), "-");
     }
-    const route = routeOf(request);
+    const route = services.reduce<Route | undefined>(
+      (found, service) => found ?? service(request),
+      undefined,
+    );
     if (!route) return send(response, json({ message: "no such operation" }, 404), now(), "-");
 
     const call = newCall(route.action);
@@ -128,11 +155,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     server.once("error", reject);
     server.listen(options.port ?? 0, "127.0.0.1", resolve);
   });
-  const { port } = server.address() as AddressInfo;
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   return {
     ...controls,
-    url: `http://127.0.0.1:${port}`,
+    url,
     controlToken,
     clock,
     async stop() {

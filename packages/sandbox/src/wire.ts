@@ -42,6 +42,14 @@ export interface Call {
   identity?: string;
 }
 
+/** How one operation is answered, and how its service words a refusal. */
+export interface Route {
+  action: string;
+  /** @throws Refusal */
+  answer(call: Call): WireReply;
+  refuse(error: Refusal, call: Call): WireReply;
+}
+
 export const newCall = (action: string): Call => ({ action, requestId: randomUUID() });
 
 /** The fields of a form body, or of the query where the body is empty (AWS's query protocol takes both). */
