@@ -1,0 +1,315 @@
+/**
+ * Runs test/scripts/*.txt, text that anybody can read, against the built program. Each script has its own home
+ * folder, vault passphrase, agent and sandbox. The lines:
+ *
+ *   exec PROGRAM ARGUMENTS     must exit 0; `! exec CODE …` must exit with that code
+ *   stdout RE, stderr RE       what the last program printed; `! stdout RE`: what it did not. ^ and $ mean lines
+ *   stdout = FILE              stdout is exactly that file
+ *   cmp FILE FILE              two files are the same; `! exists FILE`, `exists FILE`
+ *   contains FILE RE           the file has such a line; `! contains FILE RE`
+ *   json PATH = VALUE          a value in the last stdout, PATH like `session.profiles.0`
+ *   stdin TEXT                 for the next program; without it stdin is empty
+ *   tty RE ANSWER              the next program runs on a terminal; at RE, ANSWER is typed (^C, ^U, or keys)
+ *   env NAME=VALUE             for every program from here on; `env NAME=` takes it away
+ *   let NAME RE                the first group of RE in the last stdout becomes $NAME
+ *   advance SECONDS            moves the sandbox's clock; `deny ROLE` `fail KIND ACTION` make AWS refuse
+ *   calls ACTION N             the sandbox got so many of these since the last `calls`
+ *   -- NAME --                 the lines below are that file, in the script's folder, up to the next such line
+ *
+ * $NAME is replaced everywhere; in regular expressions it matches itself. 'Quotes' keep blanks together.
+ */
+import { afterAll, expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Sandbox, startSandbox } from "../packages/sandbox/src/server.ts";
+
+const root = join(import.meta.dirname, "..");
+const folder = join(import.meta.dirname, "scripts");
+const made: string[] = [];
+afterAll(() => {
+  for (const path of made) rmSync(path, { recursive: true, force: true });
+});
+
+for (const name of readdirSync(folder)
+  .filter((file) => file.endsWith(".txt"))
+  .sort()) {
+  test(name, async () => runScript(join(folder, name)), 60_000);
+}
+
+interface World {
+  cwd: string;
+  sandbox: Sandbox;
+  env: Record<string, string>;
+  variables: Map<string, string | (() => string)>;
+  /** Not to be shown when a line fails. */
+  secrets: string[];
+  stdout: string;
+  stderr: string;
+  stdin: string;
+  keys: { at: RegExp; answer: string }[];
+  counted: Map<string, number>;
+}
+
+async function createWorld(): Promise<World> {
+  // Short: the agent's socket lies in it, and macOS allows 103 bytes.
+  const cwd = realpathSync(mkdtempSync(join(tmpdir(), "leapp-")));
+  made.push(cwd);
+  const sandbox = await startSandbox();
+  const user = sandbox.addUser({ accountId: "111122223333", name: "ada" });
+  const careful = sandbox.addUser({ accountId: "111122223333", name: "grace", mfa: true });
+  const role = sandbox.addRole({
+    accountId: "444455556666",
+    name: "audit",
+    trust: { principals: [user.arn, careful.arn] },
+  });
+  const deeper = sandbox.addRole({
+    accountId: "444455556666",
+    name: "deeper",
+    trust: { principals: [role] },
+  });
+  mkdirSync(join(cwd, "home"));
+  writeFileSync(join(cwd, "passphrase"), "correct horse battery\n", { mode: 0o600 });
+  const variables = new Map<string, string | (() => string)>([
+    ["WORK", cwd],
+    ["HOME", join(cwd, "home")],
+    ["LEAPP_HOME", join(cwd, "l")],
+    ["SANDBOX", sandbox.url],
+    ["USER_ARN", user.arn],
+    ["ACCESS_KEY_ID", user.accessKeyId],
+    ["SECRET", user.secretAccessKey],
+    ["MFA_USER_ARN", careful.arn],
+    ["MFA_ACCESS_KEY_ID", careful.accessKeyId],
+    ["MFA_SECRET", careful.secretAccessKey],
+    ["MFA_DEVICE", careful.mfaSerial!],
+    ["MFA_CODE", () => sandbox.totpCode(careful.mfaSerial!)],
+    ["ROLE_ARN", role],
+    ["DEEPER_ROLE_ARN", deeper],
+  ]);
+  const env = {
+    HOME: join(cwd, "home"),
+    LEAPP_HOME: join(cwd, "l"),
+    LEAPP_VAULT_PASSPHRASE_FILE: join(cwd, "passphrase"),
+    PATH: `${join(root, "dist")}:/usr/local/bin:/usr/bin:/bin`,
+    AWS_ENDPOINT_URL: sandbox.url,
+    TERM: "xterm",
+    LANG: "C.UTF-8",
+  };
+  const secrets = [user.secretAccessKey, careful.secretAccessKey];
+  return {
+    cwd,
+    sandbox,
+    env,
+    variables,
+    secrets,
+    stdout: "",
+    stderr: "",
+    stdin: "",
+    keys: [],
+    counted: new Map(),
+  };
+}
+
+async function runScript(path: string): Promise<void> {
+  const { lines, files } = readScript(path);
+  const world = await createWorld();
+  for (const [name, text] of files) writeFileSync(join(world.cwd, name), text);
+  try {
+    for (const [number, line] of lines) {
+      try {
+        await runLine(world, line);
+      } catch (error) {
+        const message = `${path}:${number}: ${line}\n${(error as Error).message}\nstdout:\n${world.stdout}\nstderr:\n${world.stderr}`;
+        throw new Error(world.secrets.reduce((text, secret) => text.replaceAll(secret, "[secret]"), message));
+      }
+    }
+  } finally {
+    await run(world, ["leapp", "agent", "stop"]);
+    await world.sandbox.stop();
+  }
+}
+
+/** Lines with their numbers, comments left out, and the files at the end. */
+function readScript(path: string): { lines: [number, string][]; files: [string, string][] } {
+  const lines: [number, string][] = [];
+  const files: [string, string][] = [];
+  readFileSync(path, "utf8")
+    .replace(/\n$/, "")
+    .split("\n")
+    .forEach((line, i) => {
+      const name = /^-- (\S+) --$/.exec(line)?.[1];
+      const last = files.at(-1);
+      if (name) files.push([name, ""]);
+      else if (last) last[1] += `${line}\n`;
+      else if (line.trim() && !line.startsWith("#")) lines.push([i + 1, line]);
+    });
+  return { lines, files };
+}
+
+function value(world: World, name: string): string {
+  const found = world.variables.get(name);
+  if (found === undefined) throw new Error(`no variable $${name}`);
+  return typeof found === "string" ? found : found();
+}
+
+function fill(world: World, text: string, quote: (value: string) => string = (plain) => plain): string {
+  return text.replace(/\$([A-Z][A-Z_0-9]*)/g, (_, name) => quote(value(world, name)));
+}
+
+const pattern = (world: World, text: string) =>
+  new RegExp(
+    fill(world, text, (plain) => plain.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")),
+    "m",
+  );
+
+/** Words; blanks within 'quotes' stay. */
+function words(text: string): string[] {
+  return [...text.matchAll(/'([^']*)'|\S+/g)].map((match) => match[1] ?? match[0]);
+}
+
+async function runLine(world: World, line: string): Promise<void> {
+  const [, not, verb, rest = ""] = /^(! )?(\S+)(?: (.*))?$/.exec(line)!;
+  const check = (holds: boolean, what: string) => {
+    if (holds === (not !== undefined)) throw new Error(`${not ? "but " : "no: "}${what}`);
+  };
+  const at = (name: string) => join(world.cwd, name);
+  const file = (name: string) => readFileSync(name.startsWith("/") ? name : at(name), "utf8");
+  switch (verb) {
+    case "exec": {
+      const [first, ...others] = words(fill(world, rest));
+      const code = not ? Number(first) : 0;
+      const found = await run(world, not ? others : [first!, ...others]);
+      if (found !== code) throw new Error(`exit code ${found}, not ${code}`);
+      return;
+    }
+    case "stdout":
+    case "stderr":
+      if (rest.startsWith("= ")) expect(world[verb]).toBe(file(rest.slice(2)));
+      else check(pattern(world, rest).test(world[verb]), `${verb} has ${rest}`);
+      return;
+    case "cmp": {
+      const [a, b] = words(fill(world, rest));
+      expect(file(a!)).toBe(file(b!));
+      return;
+    }
+    case "exists":
+      return check(existsSync(fill(world, rest)), `${rest} exists`);
+    case "contains": {
+      const [name, ...re] = rest.split(" ");
+      return check(
+        pattern(world, re.join(" ")).test(file(fill(world, name!))),
+        `${name} has ${re.join(" ")}`,
+      );
+    }
+    case "json": {
+      const [path, wanted] = rest.split(" = ");
+      const found = path!
+        .split(".")
+        .filter(Boolean)
+        .reduce((part: unknown, key) => (part as Record<string, unknown>)?.[key], JSON.parse(world.stdout));
+      return check(String(found) === fill(world, wanted!), `${path} is ${JSON.stringify(found)}`);
+    }
+    case "stdin":
+      world.stdin = `${fill(world, rest).replaceAll("\\n", "\n")}\n`;
+      return;
+    case "tty": {
+      const [re, answer = ""] = words(rest);
+      world.keys.push({ at: pattern(world, re!), answer });
+      return;
+    }
+    case "env": {
+      const [, name, text] = /^([A-Z_a-z0-9]+)=(.*)$/s.exec(rest)!;
+      if (text) world.env[name!] = fill(world, text);
+      else delete world.env[name!];
+      return;
+    }
+    case "let": {
+      const [name, ...re] = rest.split(" ");
+      const found = pattern(world, re.join(" ")).exec(world.stdout)?.[1];
+      if (found === undefined) throw new Error("no such text in stdout");
+      world.variables.set(name!, found);
+      return;
+    }
+    case "advance":
+      world.sandbox.advance(Number(rest) * 1000);
+      return;
+    case "deny":
+      world.sandbox.deny(fill(world, rest), "sts:AssumeRole");
+      return;
+    case "fail": {
+      const [kind, action] = rest.split(" ");
+      world.sandbox.fail({ action: action!, kind: kind as never, times: 100 });
+      return;
+    }
+    case "reset":
+      world.sandbox.reset();
+      world.counted.clear();
+      return;
+    case "calls": {
+      const [action, count] = rest.split(" ");
+      const total = world.sandbox.calls(action!);
+      expect(total - (world.counted.get(action!) ?? 0)).toBe(Number(count));
+      world.counted.set(action!, total);
+      return;
+    }
+    default:
+      throw new Error(`no such line: ${verb}`);
+  }
+}
+
+/** Runs a program of ours from dist, any other from PATH. @returns its exit code. */
+async function run(world: World, command: string[]): Promise<number> {
+  const { keys, stdin } = world;
+  world.keys = [];
+  world.stdin = "";
+  const options = { cwd: world.cwd, env: world.env };
+  if (keys.length > 0) return runOnTerminal(world, command, keys);
+  const child = Bun.spawn(command, { ...options, stdin: new Blob([stdin]), stdout: "pipe", stderr: "pipe" });
+  [world.stdout, world.stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return child.exited;
+}
+
+/** All three outputs are the terminal; what it shows is `stdout`. */
+async function runOnTerminal(world: World, command: string[], keys: World["keys"]): Promise<number> {
+  const controls: Record<string, string> = { "^C": "\u0003", "^U": "\u0015", "^H": "\u007f" };
+  const decoder = new TextDecoder();
+  let shown = "";
+  let seen = 0;
+  const waiting = [...keys];
+  const child = Bun.spawn(command, {
+    cwd: world.cwd,
+    env: world.env,
+    terminal: {
+      cols: 100,
+      rows: 40,
+      data(terminal, bytes) {
+        shown += decoder.decode(bytes, { stream: true });
+        for (let next = waiting[0]; next; next = waiting[0]) {
+          const found = next.at.exec(shown.slice(seen));
+          if (!found) return;
+          seen += found.index + found[0].length;
+          waiting.shift();
+          // Filled in only now: an MFA code counts for 30 s.
+          const typed = fill(world, next.answer).replace(/\^[CUH]/g, (name) => controls[name]!);
+          terminal.write(typed.endsWith("\u0003") ? typed : `${typed}\r`);
+        }
+      },
+    },
+  });
+  const stuck = setTimeout(() => child.kill(), 20_000);
+  const code = await child.exited;
+  clearTimeout(stuck);
+  world.stdout = shown.replaceAll("\r\n", "\n");
+  world.stderr = "";
+  if (waiting.length > 0) throw new Error(`the terminal never showed ${waiting[0]!.at}`);
+  return code;
+}
