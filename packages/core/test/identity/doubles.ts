@@ -59,3 +59,41 @@ export function memorySecrets(records = new Map<string, string>()): MemorySecret
     },
   };
 }
+
+export interface FollowingClock extends Clock {
+  /** The other clock jumped: looks at every timer anew, as a machine that wakes up does. */
+  moved(): void;
+  waiting(): number;
+}
+
+/** A clock that goes by another one, such as the sandbox's, with real timers in between. */
+export function followingClock(now: () => number): FollowingClock {
+  const timers = new Set<() => void>();
+  return {
+    now,
+    at(at, run) {
+      let handle: ReturnType<typeof setTimeout>;
+      const arm = () => {
+        clearTimeout(handle);
+        handle = setTimeout(
+          () => {
+            if (now() < at) return arm();
+            timers.delete(arm);
+            run();
+          },
+          Math.max(0, at - now()),
+        );
+      };
+      arm();
+      timers.add(arm);
+      return () => {
+        timers.delete(arm);
+        clearTimeout(handle);
+      };
+    },
+    moved() {
+      for (const arm of [...timers]) arm();
+    },
+    waiting: () => timers.size,
+  };
+}
