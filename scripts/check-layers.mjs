@@ -66,12 +66,7 @@ const words = [
     [],
     "core is given what it needs and never looks at the process",
   ],
-  [
-    /"node:(net|http|https|http2|dgram|tty|readline|child_process)"/,
-    core,
-    [],
-    "core has no sockets, no terminal and no children",
-  ],
+  [/"node:(net|http|https|http2|dgram|tty|readline)"/, core, [], "core has no sockets and no terminal"],
 ];
 
 /** `import … from "x"`, `export … from "x"`, `import "x"`, `import("x")`. */
