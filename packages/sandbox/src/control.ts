@@ -1,6 +1,8 @@
 /** The sandbox's strings: the same functions in this process and, over HTTP behind a token, for others. */
 import type { Fault, RequestRecord } from "./faults.ts";
 import type { Assignment, OrganisationOptions, OrganisationView } from "./organisations.ts";
+import type { AssertionOptions, IdpUser } from "./saml-idp.ts";
+import type { OidcProviderOptions, WebIdentityTokenOptions } from "./web-identity.ts";
 import { type WireReply, type WireRequest, json, jsonOf, sameText } from "./wire.ts";
 import type { RoleOptions, SessionView, UserKeys, UserOptions } from "./world.ts";
 
@@ -34,6 +36,28 @@ export interface Controls {
   revokeSignIns(startUrl: string): void;
   /** Requests a second that the portal takes; 20 at first, as AWS. */
   setPortalRate(perSecond: number): void;
+
+  /**
+   * A SAML provider in IAM; returns its ARN, a principal for a role's trust. `certificate` (PEM) and `issuer` are
+   * those of the sandbox's own identity provider (`URL/idp`) unless given; with another's certificate, give its
+   * issuer too.
+   */
+  addSamlProvider(provider: {
+    accountId: string;
+    name: string;
+    certificate?: string;
+    issuer?: string;
+  }): string;
+  /** Somebody who can sign in at `URL/idp`. */
+  addIdpUser(user: IdpUser): void;
+  /** A SAML response of the sandbox's identity provider, base64, with whatever is to be wrong about it. */
+  samlResponse(assertion: AssertionOptions): string;
+  /** Where the identity provider posts to; `https://signin.aws.amazon.com/saml` at first. */
+  setSamlSignInUrl(url: string): void;
+  /** An OpenID Connect provider in IAM; returns its ARN. */
+  addOidcProvider(provider: OidcProviderOptions): string;
+  /** A token that such a provider would give, signed by the sandbox. */
+  webIdentityToken(token: WebIdentityTokenOptions): string;
 
   fail(fault: Fault): void;
   /** Requests of that operation (of all, when none is named), refused and failed ones too. */

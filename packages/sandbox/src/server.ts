@@ -4,10 +4,13 @@ import { type IncomingMessage, type ServerResponse, createServer } from "node:ht
 import type { AddressInfo } from "node:net";
 import { SandboxClock } from "./clock.ts";
 import { type Controls, answerControl, controlPath } from "./control.ts";
+import { consoleFederation } from "./console.ts";
 import { Faults, Journal, type Mishap, mishapOf } from "./faults.ts";
 import { Grants } from "./grants.ts";
 import { Organisations } from "./organisations.ts";
 import { portal } from "./portal.ts";
+import { type SamlProvider, assumeRoleWithSaml } from "./saml.ts";
+import { SamlIdp } from "./saml-idp.ts";
 import { ssoOidc } from "./sso-oidc.ts";
 import { answerSts, stsError } from "./sts.ts";
 import {
@@ -20,6 +23,7 @@ import {
   json,
   newCall,
 } from "./wire.ts";
+import { WebIdentities } from "./web-identity.ts";
 import { World } from "./world.ts";
 
 export interface SandboxOptions {
@@ -52,6 +56,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const grants = new Grants(now);
   let portalRate = 20;
   let url = "";
+  const idp = new SamlIdp(now, () => url);
+  const providers = new Map<string, SamlProvider>();
+  const webIdentities = new WebIdentities(world, now);
+  const unsigned = {
+    AssumeRoleWithSAML: assumeRoleWithSaml({ world, providers, now }),
+    AssumeRoleWithWebIdentity: webIdentities.assumeRole,
+  };
   const controlToken = randomBytes(32).toString("hex");
   const hanging = new Set<ServerResponse>();
 
@@ -81,6 +92,19 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       portalRate = perSecond;
     },
 
+    addSamlProvider({ accountId, name, ...metadata }) {
+      const arn = `arn:aws:iam::${accountId}:saml-provider/${name}`;
+      providers.set(arn, { arn, certificate: idp.publicKey, issuer: idp.issuer, ...metadata });
+      return arn;
+    },
+    addIdpUser: (user) => idp.addUser(user),
+    samlResponse: (assertion) => idp.respond(assertion),
+    setSamlSignInUrl(signInUrl) {
+      idp.signInUrl = signInUrl;
+    },
+    addOidcProvider: (provider) => webIdentities.addProvider(provider),
+    webIdentityToken: (token) => webIdentities.token(token),
+
     fail: (fault) => faults.add(fault),
     calls: (action) => journal.count(action),
     requests: () => [...journal.records],
@@ -99,12 +123,14 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       request.path === "/"
         ? {
             action: formOf(request).get("Action") ?? "none",
-            answer: (call) => answerSts({ world, now, region: options.region }, {}, request, call),
+            answer: (call) => answerSts({ world, now, region: options.region }, unsigned, request, call),
             refuse: stsError,
           }
         : undefined,
     ssoOidc({ organisations, grants, now, url: () => url }),
     portal({ grants, world, now, rate: () => portalRate }),
+    (request) => idp.route(request),
+    consoleFederation(world, now),
   ];
 
   async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -31,8 +31,7 @@ export async function completeSamlSignIn(
   url: string,
   { user, password }: Person,
 ): Promise<{ action: string; fields: Record<string, string> }> {
-  const html = await (await submit(await open(url), { username: user, password })).text();
-  return formOf(html);
+  return formOf(await textOf(await submit(await open(url), { username: user, password })));
 }
 
 async function open(url: string): Promise<Response> {
@@ -48,16 +47,19 @@ async function submit(
   fields: Record<string, string>,
   redirect: "follow" | "manual" = "follow",
 ): Promise<Response> {
-  const html = await response.text();
-  if (!response.ok)
-    throw new Error(/<p[^>]*>([^<]*)<\/p>(?:<\/body>|<form)/.exec(html)?.[1] ?? `HTTP ${response.status}`);
-  const form = formOf(html);
-  const answer = await fetch(new URL(form.action, response.url), {
+  const form = formOf(await textOf(response));
+  return fetch(new URL(form.action, response.url), {
     method: "POST",
     body: new URLSearchParams({ ...form.fields, ...fields }),
     redirect,
   });
-  return answer;
+}
+
+/** @throws Error with the page's own words where it says no */
+async function textOf(response: Response): Promise<string> {
+  const html = await response.text();
+  if (response.ok) return html;
+  throw new Error(/<p[^>]*>([^<]*)<\/p>(?:<\/body>|<form)/.exec(html)?.[1] ?? `HTTP ${response.status}`);
 }
 
 function formOf(html: string): { action: string; fields: Record<string, string> } {

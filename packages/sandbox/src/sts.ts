@@ -121,7 +121,7 @@ const signed: Record<string, (context: StsContext, caller: Identity, form: URLSe
       );
     }
     checkRoleDuration(role, durationSeconds);
-    const details = { ...inherited(caller, asked), durationSeconds };
+    const details = { ...inherited(caller, asked), durationSeconds, chained: caller.session !== undefined };
     const session = world.openRoleSession(role, name, details);
     return {
       ...credentials(session),
@@ -148,7 +148,11 @@ const assumedRoleUser = (session: StsSession) => ({
   AssumedRoleUser: { AssumedRoleId: session.userId, Arn: session.arn },
 });
 
-export const validation = (message: string): Refusal => new Refusal("ValidationError", message);
+/** What an operation without a signature says when the role does not trust whoever proved themselves. */
+export const notAuthorizedTo = (action: string): Refusal =>
+  new Refusal("AccessDenied", `Not authorized to perform ${action}`, 403);
+
+const validation = (message: string): Refusal => new Refusal("ValidationError", message);
 
 const constraint = (field: string, value: string, rule: string): Refusal =>
   validation(
@@ -290,7 +294,7 @@ function checkPolicy(policy: string): void {
 }
 
 /** Percent of the space for policies and tags. AWS packs in a way of its own; this is by length alone. */
-export function packedPolicySize(details: Omit<SessionDetails, "durationSeconds">): number | undefined {
+function packedPolicySize(details: Omit<SessionDetails, "durationSeconds">): number | undefined {
   const { policy = "", policyArns = [], tags = {} } = details;
   if (!policy && !policyArns.length && !Object.keys(tags).length) return undefined;
   const policies = policy.length + policyArns.join("").length;

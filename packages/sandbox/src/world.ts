@@ -31,6 +31,8 @@ export interface Trust {
   externalId?: string;
   /** `Bool aws:MultiFactorAuthPresent true`. */
   mfa?: boolean;
+  /** `sub` of the token that `AssumeRoleWithWebIdentity` must show. */
+  subject?: string;
   /** `false`: the trust policy does not allow `sts:TagSession`. */
   tagSession?: boolean;
   /** `false`: the trust policy does not allow `sts:SetSourceIdentity`. */
@@ -80,6 +82,8 @@ export interface SessionDetails {
   durationSeconds: number;
   /** MFA counts for this session (only sessions of `GetSessionToken` carry it, as in AWS). */
   mfa?: boolean;
+  /** Assumed with temporary credentials. */
+  chained?: boolean;
   tags?: Record<string, string>;
   transitiveTagKeys?: string[];
   sourceIdentity?: string;
