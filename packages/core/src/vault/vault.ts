@@ -5,8 +5,7 @@
 import { randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
-import { openDatabase, type Row } from "../database.ts";
+import { type Database, openDatabase } from "../database.ts";
 import { LeappError } from "../errors.ts";
 import type { Clock, SecretStore } from "../ports.ts";
 import { deriveKey, keyBytes, recordContext, seal, unseal } from "./crypto.ts";
@@ -34,7 +33,7 @@ type Protection = { kind: "keychain"; label: string } | ({ kind: "passphrase" } 
 
 /** An open file and what its `meta` table says. */
 interface OpenFile {
-  database: DatabaseSync;
+  database: Database;
   id: string;
   check: Buffer;
 }
@@ -42,6 +41,11 @@ interface OpenFile {
 interface Keys {
   master: Buffer;
   record: Buffer;
+}
+
+interface Sealed {
+  version: number;
+  sealed: Uint8Array;
 }
 
 const format = "1";
@@ -77,8 +81,7 @@ export class Vault {
       kind: protection.kind,
       label: protection.kind === "keychain" ? protection.label : "passphrase",
       file,
-      records: this.#guard(() => open.database.prepare("SELECT count(*) AS n FROM records").get() as Row)
-        .n as number,
+      records: open.database.statement<{ n: number }>("SELECT count(*) AS n FROM records").get()?.n,
     };
   }
 
@@ -119,14 +122,14 @@ export class Vault {
   /** Undefined: there is no such record. One that is there and cannot be read throws. */
   get(name: string): string | undefined {
     const { open, keys } = this.#unlocked();
-    const row = this.#guard(() =>
-      open.database.prepare("SELECT version, sealed FROM records WHERE name = ?").get(name),
-    );
+    const row = open.database
+      .statement<Sealed>("SELECT version, sealed FROM records WHERE name = ?")
+      .get(name);
     if (!row) return undefined;
-    const { version, sealed } = row as { version: number; sealed: Uint8Array };
+    const { version, sealed } = row;
     const plain = unseal(keys.record, recordContext({ vaultId: open.id, name, version }), sealed);
     if (!plain) {
-      throw new LeappError("vault-unavailable", `a vault record is damaged: ${kindOf(name)}`, {
+      throw new LeappError("vault-unavailable", `a vault record is damaged: ${name}`, {
         hint: `it is kept as it is; restore ${this.#options.file} from a backup, or enter that secret again`,
       });
     }
@@ -135,39 +138,34 @@ export class Vault {
     return value;
   }
 
-  /** On disk, and safe from a power cut, when it returns. `name` is `KIND/ID`; errors show the kind only. */
+  /** On disk, and safe from a power cut, when it returns. `name` (up to 300 characters) is not secret: it stands in the file as it is. */
   set(name: string, value: string): void {
     const { open, keys } = this.#unlocked();
     if (!/^[^\p{Cc}]{1,300}$/u.test(name))
       throw new LeappError("invalid", "a vault record needs a printable name");
     const plain = Buffer.from(value, "utf8");
-    this.#guard(() => {
-      const row = open.database.prepare("SELECT version FROM records WHERE name = ?").get(name) as
-        | Row
-        | undefined;
-      const version = ((row?.version as number | undefined) ?? 0) + 1;
-      const context = recordContext({ vaultId: open.id, name, version });
-      open.database
-        .prepare(`INSERT INTO records (name, version, sealed) VALUES (?, ?, ?)
+    const version =
+      (open.database.statement<Sealed>("SELECT version FROM records WHERE name = ?").get(name)?.version ??
+        0) + 1;
+    const context = recordContext({ vaultId: open.id, name, version });
+    open.database
+      .statement(`INSERT INTO records (name, version, sealed) VALUES (?, ?, ?)
                   ON CONFLICT (name) DO UPDATE SET version = excluded.version, sealed = excluded.sealed`)
-        .run(name, version, seal(keys.record, randomBytes(12), context, plain));
-    });
+      .run(name, version, seal(keys.record, randomBytes(12), context, plain));
     plain.fill(0);
   }
 
   /** Does nothing when there is no such record. */
   delete(name: string): void {
     const { open } = this.#unlocked();
-    this.#guard(() => open.database.prepare("DELETE FROM records WHERE name = ?").run(name));
+    open.database.statement("DELETE FROM records WHERE name = ?").run(name);
   }
 
   /** In code unit order. */
   names(prefix = ""): string[] {
     const { open } = this.#unlocked();
-    const rows = this.#guard(() =>
-      open.database.prepare("SELECT name FROM records ORDER BY name").all(),
-    ) as Row[];
-    return rows.map((row) => row.name as string).filter((name) => name.startsWith(prefix));
+    const rows = open.database.statement<{ name: string }>("SELECT name FROM records ORDER BY name").all();
+    return rows.map(({ name }) => name).filter((name) => name.startsWith(prefix));
   }
 
   /**
@@ -182,15 +180,12 @@ export class Vault {
     const master = await this.#masterKey(open, current);
     const after: Protection = { kind: "passphrase", ...(await wrapKey(master, open.id, next)) };
     master.fill(0);
-    this.#guard(() => {
-      const { changes } = open.database
-        .prepare("UPDATE meta SET value = ? WHERE key = 'protection' AND value = ?")
-        .run(JSON.stringify(after), JSON.stringify(before));
-      if (changes !== 1)
-        throw new LeappError("conflict", "the vault's passphrase was changed by someone else");
-      // The old wrapped key would otherwise stay readable in the log for a while.
-      open.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    });
+    const changed = open.database
+      .statement("UPDATE meta SET value = ? WHERE key = 'protection' AND value = ?")
+      .run(JSON.stringify(after), JSON.stringify(before));
+    if (changed !== 1) throw new LeappError("conflict", "the vault's passphrase was changed by someone else");
+    // The old wrapped key would otherwise stay readable in the log for a while.
+    open.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     if (before.kind === "keychain") await (await this.#store())?.delete(storeName(open.id));
   }
 
@@ -330,46 +325,29 @@ export class Vault {
     const fresh = `${file}.new`;
     for (const suffix of ["", "-wal", "-shm"]) rmSync(fresh + suffix, { force: true });
     const database = openDatabase(fresh, { what: "vault", synchronous: "full", code: "vault-unavailable" });
-    this.#guard(() => {
-      database.exec(`BEGIN;
+    database.transaction(() => {
+      database.exec(`
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE records (name TEXT PRIMARY KEY, version INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;`);
-      const insert = database.prepare("INSERT INTO meta (key, value) VALUES (?, ?)");
+      const insert = database.statement("INSERT INTO meta (key, value) VALUES (?, ?)");
       insert.run("format", format);
       insert.run("id", id);
       insert.run("created", new Date(clock.now()).toISOString());
       insert.run("check", deriveKey(master, id, "check value").toString("base64"));
       insert.run("protection", JSON.stringify(protection));
-      // Leaving the write-ahead log puts everything into the one file that is about to be renamed.
-      database.exec("COMMIT; PRAGMA journal_mode = DELETE;");
-      database.close();
-      if (existsSync(file)) throw alreadyThere(file);
-      renameSync(fresh, file);
     });
+    // Leaving the write-ahead log puts everything into the one file that is about to be renamed.
+    database.exec("PRAGMA journal_mode = DELETE");
+    database.close();
+    if (existsSync(file)) throw alreadyThere(file);
+    renameSync(fresh, file);
     syncFolder(dirname(file));
   }
-
-  /** SQLite's own failures (full disk, read-only file) as ours. */
-  #guard<T>(run: () => T): T {
-    try {
-      return run();
-    } catch (cause) {
-      if (cause instanceof LeappError) throw cause;
-      throw new LeappError("vault-unavailable", `the vault cannot be used: ${(cause as Error).message}`, {
-        hint: `check the disk and the permissions of ${this.#options.file}`,
-        cause,
-      });
-    }
-  }
 }
 
-function readMeta(database: DatabaseSync): Map<string, string> {
-  const rows = database.prepare("SELECT key, value FROM meta").all() as Row[];
-  return new Map(rows.map((row) => [row.key as string, row.value as string]));
-}
-
-function kindOf(name: string): string {
-  return name.split("/", 1)[0] as string;
+function readMeta(database: Database): Map<string, string> {
+  const rows = database.statement<{ key: string; value: string }>("SELECT key, value FROM meta").all();
+  return new Map(rows.map(({ key, value }) => [key, value]));
 }
 
 function alreadyThere(file: string): LeappError {
