@@ -66,7 +66,8 @@ export function parseMfaDevice(text: string): { accountId: string | undefined } 
     });
   }
   const example = "arn:aws:iam::123456789012:mfa/NAME, or a hardware token's serial number";
-  return named(text, arn, "mfa", /^[\w+=,.@-]{1,226}$/, "an MFA device", example);
+  const { accountId } = named(text, arn, "mfa", /^[\w+=,.@-]{1,226}$/, "an MFA device", example);
+  return { accountId };
 }
 
 function named(

@@ -11,7 +11,7 @@ interface SdkRequest {
   path: string;
   query?: Record<string, string | string[] | null>;
   headers: Record<string, string>;
-  body?: string | Uint8Array;
+  body?: string | Uint8Array<ArrayBuffer>;
 }
 
 /** What an SDK client takes as its `requestHandler`. */
@@ -93,7 +93,7 @@ function escape(text: string): string {
 /** A growing, jittered pause; what a throttling server asks for counts, as far as it is bearable. */
 function pause(attempt: number, reply: WireReply | undefined, signal: AbortSignal): Promise<void> {
   const asked = Math.min(Number(reply?.headers.get("retry-after")) || 0, 5) * 1000;
-  const milliseconds = Math.max(asked, 150 * 2 ** attempt * (0.5 + Math.random() / 2));
+  const milliseconds = Math.max(asked, 100 * 2 ** attempt * (0.5 + Math.random() / 2));
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

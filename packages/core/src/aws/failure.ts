@@ -5,13 +5,12 @@
 import { type ErrorCode, LeappError } from "../errors.ts";
 import type { WireReply } from "./http.ts";
 
-/** AWS's code for an SDK error; undefined for everything else. */
+/** AWS's code for an SDK error; undefined for everything else, such as an answer that is no AWS error. */
 export function awsCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || error instanceof LeappError || !("$metadata" in error)) return undefined;
+  // The SDK marks what it read from an error document so.
+  if (!(error instanceof Error) || !("$fault" in error)) return undefined;
   const { Code: code = error.name } = error as { Code?: unknown };
-  return typeof code === "string" && /^[A-Z][\w.]{3,63}$/.test(code) && !/^(Unknown|\w*Error$)/.test(code)
-    ? code
-    : undefined;
+  return typeof code === "string" && /^(?!Unknown)[A-Z][\w.]{3,63}$/.test(code) ? code : undefined;
 }
 
 /** AWS's own sentence on one line, cut, without anything that could be a key or a token. */
@@ -21,7 +20,7 @@ export function awsMessage(error: unknown): string {
     .replace(/eyJ[\w.=-]{16,}/g, "...")
     .replace(/(?<![\w/+=:.-])[A-Za-z0-9/+=]{32,}/g, "...")
     .trim()
-    .replace(/\.$/, "");
+    .replace(/(?<!\.)\.$/, "");
   return clean.length > 240 ? `${clean.slice(0, 237)}...` : clean;
 }
 

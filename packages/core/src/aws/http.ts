@@ -20,7 +20,7 @@ export interface WireOptions extends ProxyOptions {
 export interface WireRequest {
   method: string;
   headers?: Record<string, string>;
-  body?: string | Uint8Array;
+  body?: string | Uint8Array<ArrayBuffer>;
   signal?: AbortSignal | undefined;
   /** Milliseconds from the first byte sent to the last one read; 10,000 when absent. */
   timeout?: number;

@@ -25,9 +25,15 @@ export interface SignedTarget extends Target {
   keys: Keys;
 }
 
+/** A code of the MFA device of the IAM user whose long-term keys sign. */
+export interface Mfa {
+  device: string;
+  code: string;
+}
+
 export interface SessionTokenInput {
   durationSeconds: number;
-  mfa?: { device: string; code: string } | undefined;
+  mfa?: Mfa | undefined;
 }
 
 /** What all AssumeRole calls share. */
@@ -46,6 +52,7 @@ export interface AssumeRoleInput extends RoleInput {
   tags?: Readonly<Record<string, string>> | undefined;
   transitiveTagKeys?: readonly string[] | undefined;
   sourceIdentity?: string | undefined;
+  mfa?: Mfa | undefined;
 }
 
 export interface WebIdentityInput extends RoleInput {
@@ -122,41 +129,47 @@ export function createSts(wire: Wire): Sts {
     });
   }
 
-  function credentialsOf(answer: StsCredentials | undefined, issuedAt: number, arn?: string): Credentials {
-    const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer ?? {};
-    if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration) {
-      throw new LeappError("aws-unavailable", "AWS STS answered without complete credentials");
-    }
-    const accountId = arn && parseArn(arn)?.accountId;
-    return {
-      accessKeyId: AccessKeyId,
-      secretAccessKey: SecretAccessKey,
-      sessionToken: SessionToken,
-      expiration: Expiration.getTime(),
-      issuedAt,
-      ...(accountId ? { accountId } : {}),
-    };
+  /**
+   * Sends a command that hands out credentials.
+   * @param owner an ARN of the account they belong to, where the answer names none.
+   */
+  async function issue(
+    action: string,
+    target: Target & { keys?: Keys },
+    run: (client: STSClient, sdk: Sdk) => Promise<Issued>,
+    owner?: string,
+  ): Promise<Credentials> {
+    const issuedAt = wire.clock.now();
+    return send(action, target, async (client, sdk) => {
+      const answer = await run(client, sdk);
+      const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
+      if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration) throw incomplete();
+      const accountId = parseArn(answer.AssumedRoleUser?.Arn ?? owner ?? "")?.accountId;
+      return {
+        accessKeyId: AccessKeyId,
+        secretAccessKey: SecretAccessKey,
+        sessionToken: SessionToken,
+        expiration: Expiration.getTime(),
+        issuedAt,
+        ...(accountId ? { accountId } : {}),
+      };
+    });
   }
 
   return {
-    async getSessionToken(input, target) {
-      const issuedAt = wire.clock.now();
-      const { Credentials } = await send("GetSessionToken", target, (client, sdk) =>
-        client
-          .send(
-            new sdk.GetSessionTokenCommand({
-              DurationSeconds: input.durationSeconds,
-              ...(input.mfa ? { SerialNumber: input.mfa.device, TokenCode: input.mfa.code } : {}),
-            }),
-          )
-          .catch(rethrow(sessionTokenMeaning)),
+    getSessionToken({ durationSeconds, mfa }, target) {
+      const command = { DurationSeconds: durationSeconds, SerialNumber: mfa?.device, TokenCode: mfa?.code };
+      return issue(
+        "GetSessionToken",
+        target,
+        (client, sdk) =>
+          client.send(new sdk.GetSessionTokenCommand(command)).catch(rethrow(sessionTokenMeaning)),
+        // The device belongs to the user, so its account is the user's.
+        mfa?.device,
       );
-      // The device belongs to the user, so its account is the user's.
-      return credentialsOf(Credentials, issuedAt, input.mfa?.device);
     },
 
-    async assumeRole(input, target) {
-      const issuedAt = wire.clock.now();
+    assumeRole(input, target) {
       const command: AssumeRoleCommandInput = {
         ...roleInput(input),
         RoleSessionName: input.roleSessionName,
@@ -164,49 +177,49 @@ export function createSts(wire: Wire): Sts {
         Tags: input.tags && Object.entries(input.tags).map(([Key, Value]) => ({ Key, Value })),
         TransitiveTagKeys: input.transitiveTagKeys && [...input.transitiveTagKeys],
         SourceIdentity: input.sourceIdentity,
+        SerialNumber: input.mfa?.device,
+        TokenCode: input.mfa?.code,
       };
-      const { Credentials, AssumedRoleUser } = await send("AssumeRole", target, (client, sdk) =>
+      return issue("AssumeRole", target, (client, sdk) =>
         client.send(new sdk.AssumeRoleCommand(command)).catch(rethrow(roleMeaning(input))),
       );
-      return credentialsOf(Credentials, issuedAt, AssumedRoleUser?.Arn ?? input.roleArn);
     },
 
-    async assumeRoleWithSaml(input, target) {
-      const issuedAt = wire.clock.now();
+    assumeRoleWithSaml(input, target) {
       const command = { ...roleInput(input), PrincipalArn: input.idpArn, SAMLAssertion: input.assertion };
-      const { Credentials, AssumedRoleUser } = await send("AssumeRoleWithSAML", target, (client, sdk) =>
+      return issue("AssumeRoleWithSAML", target, (client, sdk) =>
         client
           .send(new sdk.AssumeRoleWithSAMLCommand(command))
           .catch(rethrow(tokenMeaning("assertion", input))),
       );
-      return credentialsOf(Credentials, issuedAt, AssumedRoleUser?.Arn ?? input.roleArn);
     },
 
-    async assumeRoleWithWebIdentity(input, target) {
-      const issuedAt = wire.clock.now();
-      const command = {
-        ...roleInput(input),
-        RoleSessionName: input.roleSessionName,
-        WebIdentityToken: input.token,
-      };
-      const { Credentials, AssumedRoleUser } = await send(
-        "AssumeRoleWithWebIdentity",
-        target,
-        (client, sdk) =>
-          client
-            .send(new sdk.AssumeRoleWithWebIdentityCommand(command))
-            .catch(rethrow(tokenMeaning("token", input))),
+    assumeRoleWithWebIdentity(input, target) {
+      const { roleSessionName: RoleSessionName, token: WebIdentityToken } = input;
+      const command = { ...roleInput(input), RoleSessionName, WebIdentityToken };
+      return issue("AssumeRoleWithWebIdentity", target, (client, sdk) =>
+        client
+          .send(new sdk.AssumeRoleWithWebIdentityCommand(command))
+          .catch(rethrow(tokenMeaning("token", input))),
       );
-      return credentialsOf(Credentials, issuedAt, AssumedRoleUser?.Arn ?? input.roleArn);
     },
 
-    async getCallerIdentity(target) {
-      const { Account, Arn, UserId } = await send("GetCallerIdentity", target, (client, sdk) =>
-        client.send(new sdk.GetCallerIdentityCommand({})),
-      );
-      return { accountId: Account ?? "", arn: Arn ?? "", userId: UserId ?? "" };
+    getCallerIdentity(target) {
+      return send("GetCallerIdentity", target, async (client, sdk) => {
+        const { Account, Arn, UserId } = await client.send(new sdk.GetCallerIdentityCommand({}));
+        if (!Account || !Arn || !UserId) throw incomplete();
+        return { accountId: Account, arn: Arn, userId: UserId };
+      });
     },
   };
+}
+
+/** An answer with status 200 that lacks what AWS always gives: it is not AWS's. */
+const incomplete = () => new Error("incomplete answer");
+
+interface Issued {
+  Credentials?: StsCredentials | undefined;
+  AssumedRoleUser?: { Arn?: string | undefined } | undefined;
 }
 
 function roleInput(input: RoleInput) {
@@ -228,26 +241,32 @@ function rethrow(meaning: Meaning): (error: unknown) => never {
   };
 }
 
-const sessionTokenMeaning: Meaning = (code, error) => {
+const mfaMeaning: Meaning = (code, error) => {
   const text = awsMessage(error);
-  if (code === "AccessDenied" && /one time pass code/i.test(text) && /invalid/i.test(text)) {
+  if (code !== "AccessDenied" || !/MultiFactorAuthentication/i.test(text)) return undefined;
+  if (/invalid MFA one time pass code/i.test(text)) {
     return new LeappError("mfa-rejected", "AWS did not accept the MFA code", {
       hint: "each code works once: wait for the next one",
     });
   }
-  if (code === "AccessDenied" && /MFA serial number|MultiFactorAuthentication/i.test(text)) {
-    return new LeappError("invalid", "AWS does not know this MFA device for this user", {
-      hint: "run: leapp session edit SESSION --mfa-device ARN",
+  return new LeappError("invalid", "AWS does not know this MFA device for this user", {
+    hint: "run: leapp session edit SESSION --mfa-device ARN",
+  });
+};
+
+const sessionTokenMeaning: Meaning = (code, error) => {
+  if (code === "AccessDenied" && /session credentials/i.test(awsMessage(error))) {
+    return new LeappError("invalid", "these are temporary keys; an IAM user session needs long-term ones", {
+      hint: "run: leapp session edit SESSION --access-key-id ID --secret-access-key-stdin",
     });
   }
-  if (code === "AccessDenied" && /session credentials/i.test(text)) {
-    return new LeappError("invalid", "these are temporary keys; an IAM user session needs long-term ones");
-  }
-  return undefined;
+  return mfaMeaning(code, error);
 };
 
 function roleMeaning({ roleArn, durationSeconds }: RoleInput): Meaning {
   return (code, error) => {
+    const aboutMfa = mfaMeaning(code, error);
+    if (aboutMfa) return aboutMfa;
     if (/^AccessDenied/.test(code)) {
       return new LeappError("access-denied", `AWS does not let you assume ${roleArn}: ${awsMessage(error)}`, {
         hint: "check the role's trust policy, its external id and MFA conditions, and your own policies",

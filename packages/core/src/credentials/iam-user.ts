@@ -1,6 +1,6 @@
 /** IAM user: long-term keys from the vault, exchanged for a session token. */
 import { parseMfaDevice } from "../aws/arn.ts";
-import type { Keys } from "../aws/sts.ts";
+import type { Keys, Mfa } from "../aws/sts.ts";
 import { LeappError } from "../errors.ts";
 import type { Credentials } from "../model.ts";
 import { type IamUserRequest, requestKey } from "./request.ts";
@@ -18,7 +18,7 @@ type StoredTokens = Record<string, { longTermKeyId: string; credentials: Credent
 
 export async function resolveIamUser(request: IamUserRequest, context: Context): Promise<Credentials> {
   const keys = await readKeys(request.sessionId, context);
-  if (!request.mfaDevice) return withoutMfa(request, keys, context);
+  if (!request.mfaDevice) return getSessionToken(request, keys, undefined, context);
   parseMfaDevice(request.mfaDevice);
 
   const now = context.clock.now();
@@ -27,56 +27,24 @@ export async function resolveIamUser(request: IamUserRequest, context: Context):
   const held = stored[key]?.credentials;
   if (held && held.expiration - now >= (context.minimumLife ?? 60_000)) return held;
 
-  const credentials = await withMfa(request, request.mfaDevice, keys, context);
-  // Read again: another request of the same user may have stored its own while the person was typing.
-  const others = await readTokens(request.sessionId, keys, context.clock.now(), context);
-  const tokens: StoredTokens = { ...others, [key]: { longTermKeyId: keys.accessKeyId, credentials } };
-  await context.secrets.set(sessionTokenRecord(request.sessionId), JSON.stringify(tokens));
+  const credentials = await askForCode(request.sessionId, request.mfaDevice, context, (mfa) =>
+    getSessionToken(request, keys, mfa, context),
+  );
+  // What cannot be kept (a full disk) is still good now, and the code is spent.
+  await keepToken(request.sessionId, key, keys, credentials, context).catch(() => {});
   return credentials;
 }
 
-function withoutMfa(request: IamUserRequest, keys: Keys, context: Context): Promise<Credentials> {
-  return durationThatAwsGrants(request.durationSeconds, (durationSeconds) =>
-    context.sts.getSessionToken(
-      { durationSeconds },
-      { keys, region: request.region, signal: context.signal },
-    ),
-  );
-}
-
-/** Three codes at most: the third wrong one is more likely a wrong device than a slip. */
-async function withMfa(
-  request: IamUserRequest,
-  device: string,
-  keys: Keys,
-  context: Context,
-): Promise<Credentials> {
-  const { sessionId, region } = request;
-  let message = `MFA code of ${device}`;
-  for (let attempt = 1; ; attempt++) {
-    const code = (await context.ask({ kind: "mfa", sessionId, message })).replace(/\s/g, "");
-    try {
-      if (!/^\d{6}$/.test(code)) {
-        throw new LeappError("mfa-rejected", "an MFA code has six digits", { hint: "try again" });
-      }
-      return await durationThatAwsGrants(request.durationSeconds, (durationSeconds) =>
-        context.sts.getSessionToken(
-          { durationSeconds, mfa: { device, code } },
-          { keys, region, signal: context.signal },
-        ),
-      );
-    } catch (error) {
-      if (!(error instanceof LeappError) || error.code !== "mfa-rejected" || attempt === 3) throw error;
-      message = `${error.message}${error.hint ? ` (${error.hint})` : ""}: MFA code of ${device}`;
-    }
-  }
-}
-
 /** Asks for less where AWS refuses the duration: the account's root user gets an hour at most. */
-async function durationThatAwsGrants(
-  asked: number,
-  get: (seconds: number) => Promise<Credentials>,
+async function getSessionToken(
+  request: IamUserRequest,
+  keys: Keys,
+  mfa: Mfa | undefined,
+  { sts, signal }: Context,
 ): Promise<Credentials> {
+  const asked = request.durationSeconds;
+  const get = (durationSeconds: number) =>
+    sts.getSessionToken({ durationSeconds, mfa }, { keys, region: request.region, signal });
   try {
     return await get(asked);
   } catch (error) {
@@ -88,8 +56,36 @@ async function durationThatAwsGrants(
   }
 }
 
+/**
+ * Asks the person for a code and uses it; asks again for one that AWS rejects. Three codes at most: the third
+ * wrong one is more likely a wrong device than a slip.
+ */
+export async function askForCode<T>(
+  sessionId: string,
+  device: string,
+  { ask }: Pick<ResolveContext, "ask">,
+  use: (mfa: Mfa) => Promise<T>,
+): Promise<T> {
+  let message = `MFA code of ${device}`;
+  for (let attempt = 1; ; attempt++) {
+    const code = (await ask({ kind: "mfa", sessionId, message })).replace(/\s/g, "");
+    try {
+      if (!/^\d{6}$/.test(code)) {
+        throw new LeappError("mfa-rejected", "an MFA code has six digits", { hint: "try again" });
+      }
+      return await use({ device, code });
+    } catch (error) {
+      if (!(error instanceof LeappError) || error.code !== "mfa-rejected" || attempt === 3) throw error;
+      message = `${error.message} (${error.hint}); MFA code of ${device}`;
+    }
+  }
+}
+
 /** @throws LeappError `not-found` where none are stored, `vault-unavailable` for a record that is not ours. */
-async function readKeys(sessionId: string, { secrets }: Context): Promise<Keys> {
+export async function readKeys(
+  sessionId: string,
+  { secrets }: Pick<ResolveContext, "secrets">,
+): Promise<Keys> {
   const record = await secrets.get(keysRecord(sessionId));
   const hint = "run: leapp session edit SESSION --access-key-id ID --secret-access-key-stdin";
   if (record === undefined)
@@ -112,6 +108,19 @@ async function readTokens(
       ([, token]) => token?.longTermKeyId === keys.accessKeyId && token.credentials?.expiration > now,
     ),
   );
+}
+
+async function keepToken(
+  sessionId: string,
+  key: string,
+  keys: Keys,
+  credentials: Credentials,
+  context: Context,
+): Promise<void> {
+  // Read again: another request of the same user may have stored its own while the person was typing.
+  const others = await readTokens(sessionId, keys, context.clock.now(), context);
+  const tokens: StoredTokens = { ...others, [key]: { longTermKeyId: keys.accessKeyId, credentials } };
+  await context.secrets.set(sessionTokenRecord(sessionId), JSON.stringify(tokens));
 }
 
 /** A record that is not JSON counts as empty; the error of JSON.parse would quote it. */

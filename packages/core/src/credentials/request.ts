@@ -148,7 +148,7 @@ function chained(session: ChainedSession, context: RequestContext, above: Sessio
     source,
     region: session.region,
     roleArn: session.roleArn,
-    durationSeconds: isRole(source) ? Math.min(asked, chainedRoleLimit) : asked,
+    durationSeconds: source.type === "iam-user" ? asked : Math.min(asked, chainingLimit),
     roleSessionName: roleSessionName(session.roleSessionName, session.name, context.user),
     externalId: session.externalId,
     policy: session.policy,
@@ -159,13 +159,8 @@ function chained(session: ChainedSession, context: RequestContext, above: Sessio
   });
 }
 
-/** Seconds: AWS grants no more to a role that is assumed with the credentials of another role. */
-const chainedRoleLimit = 3600;
-
-/** Whether the credentials are surely a role's; a wrapped process may hand out a user's as well. */
-function isRole({ type }: CredentialRequest): boolean {
-  return !["iam-user", "process", "localstack"].includes(type);
-}
+/** Seconds: AWS grants no more to a role that is assumed with temporary credentials. */
+export const chainingLimit = 3600;
 
 /**
  * The device moves down to the IAM user at the root: a session token made with it satisfies
