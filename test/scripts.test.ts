@@ -7,6 +7,7 @@
  *   stdout = FILE              stdout is exactly that file
  *   cmp FILE FILE              two files are the same; `! exists FILE`, `exists FILE`
  *   contains FILE RE           the file has such a line; `! contains FILE RE`
+ *                              with `--json` stdout must fit the schema in docs/spec/cli-json.md
  *   json PATH = VALUE          a value in the last stdout, PATH like `session.profiles.0`
  *   stdin TEXT                 for the next program; without it stdin is empty
  *   tty RE ANSWER              the next program runs on a terminal; at RE, ANSWER is typed (^C, ^U, or keys)
@@ -31,10 +32,18 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findCommand } from "../packages/cli/src/command.ts";
+import { commands } from "../packages/cli/src/commands/index.ts";
+import { readSchemas } from "../packages/cli/test/schemas.ts";
 import { type Sandbox, startSandbox } from "../packages/sandbox/src/server.ts";
 
 const root = join(import.meta.dirname, "..");
 const folder = join(import.meta.dirname, "scripts");
+const schemas = readSchemas();
+/** Commands whose JSON was checked. */
+const checked = new Set<string>();
+/** The built program; another build can be tried with LEAPP_DIST. */
+const dist = process.env.LEAPP_DIST ?? join(root, "dist");
 const made: string[] = [];
 afterAll(() => {
   for (const path of made) rmSync(path, { recursive: true, force: true });
@@ -45,6 +54,10 @@ for (const name of readdirSync(folder)
   .sort()) {
   test(name, async () => runScript(join(folder, name)), 60_000);
 }
+
+test("the scripts checked the JSON of every command", () => {
+  expect([...schemas.keys()].filter((name) => !checked.has(name))).toEqual([]);
+});
 
 interface World {
   cwd: string;
@@ -99,7 +112,7 @@ async function createWorld(): Promise<World> {
     HOME: join(cwd, "home"),
     LEAPP_HOME: join(cwd, "l"),
     LEAPP_VAULT_PASSPHRASE_FILE: join(cwd, "passphrase"),
-    PATH: `${join(root, "dist")}:/usr/local/bin:/usr/bin:/bin`,
+    PATH: `${dist}:/usr/local/bin:/usr/bin:/bin`,
     AWS_ENDPOINT_URL: sandbox.url,
     TERM: "xterm",
     LANG: "C.UTF-8",
@@ -274,8 +287,23 @@ async function run(world: World, command: string[]): Promise<number> {
   const options = { cwd: world.cwd, env: world.env };
   if (keys.length > 0) return runOnTerminal(world, command, keys);
   const child = Bun.spawn(command, { ...options, stdin: new Blob([stdin]), stdout: "pipe", stderr: "pipe" });
-  [world.stdout, world.stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return child.exited;
+  const both = [child.stdout, child.stderr].map((stream) => new Response(stream).text());
+  [world.stdout, world.stderr] = (await Promise.all(both)) as [string, string];
+  const code = await child.exited;
+  if (code === 0 && command[0] === "leapp") checkJson(command.slice(1), world.stdout);
+  return code;
+}
+
+/** What `--json` printed must be what docs/spec/cli-json.md says. */
+function checkJson(args: string[], stdout: string): void {
+  const name =
+    findCommand(
+      commands,
+      args.filter((arg) => arg !== "--json"),
+    )?.command.name ?? "";
+  if (name !== "session generate" && !args.includes("--json")) return;
+  schemas.get(name)!.parse(JSON.parse(stdout));
+  checked.add(name);
 }
 
 /** All three outputs are the terminal; what it shows is `stdout`. */

@@ -11,7 +11,9 @@ async function main(args: string[]): Promise<number> {
   }
   if (noun === "agent" && verb === "run" && args.length === 2) {
     const { runAgent } = await import("../../agent/src/main.ts");
-    return runAgent();
+    await runAgent();
+    // It serves until it ends its process itself.
+    return new Promise<never>(() => {});
   }
   const { run } = await import("./run.ts");
   return run(args);

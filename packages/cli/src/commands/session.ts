@@ -109,17 +109,20 @@ const start = command({
       ...(flags.replace ? { replace: true } : {}),
     });
     const { session } = result;
-    const already = before.status === "active" && before.profiles.join("\n") === session.profiles.join("\n");
+    const { text: entry } = await client.call("session.config-entry", { session: session.id });
+    const already = result.already ?? false;
     const life = session.expiresAt ? `, ${expiry(Date.parse(session.expiresAt), context.now())}` : "";
     const under = `${session.profiles.length > 1 ? "profiles" : "profile"} ${session.profiles.join(", ")}`;
     return {
-      json: { ...result, already },
-      text: `session ${session.name} ${already ? "already started" : "started"} under ${under}${life}`,
+      json: { ...result, already, entry },
+      text: `session ${session.name} ${already ? "already started" : "started"} under ${under}${life}\n\n${indent(entry)}`,
       notices: result.notices,
       next: [`try: aws sts get-caller-identity${profileOption(session)}`],
     };
   },
 });
+
+const indent = (text: string) => text.trimEnd().replace(/^/gm, "  ");
 
 function profileOption(session: SessionView): string {
   const profile = session.profiles[0] ?? "default";
@@ -137,7 +140,7 @@ const stop = command({
     const before = await pickSession(context, input, (session) => session.status === "active");
     const client = await context.client();
     const result = await client.call("session.stop", { session: before.id });
-    const already = before.status === "inactive";
+    const already = result.already ?? false;
     return {
       json: { ...result, already },
       text: `session ${before.name} ${already ? "already stopped" : "stopped"}`,

@@ -56,7 +56,7 @@ const set = command({
       const { lines } = await client.call("settings.preview-method", {
         method: args.value as CredentialMethod,
       });
-      return { json: { lines }, text: lines.join("\n") };
+      return { json: { lines }, text: lines.join("\n") || "no active session would change" };
     }
     const { settings, notices } = await client.call("settings.set", { key, value: args.value });
     const value = settings[key as keyof typeof settings];
