@@ -1,0 +1,323 @@
+/**
+ * Replaces a file that belongs to the person: atomically, through symbolic links, under a lock, and without losing
+ * what another program writes at the same moment.
+ *
+ * The new text goes to a temporary file beside the old one, and the two names are exchanged in one step. What comes
+ * out of the exchange is compared with what was read: if somebody changed the file in between, it goes back and the
+ * edit starts again. A killed run leaves at most a temporary file, which the next one clears up.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import {
+  access,
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  unlink,
+} from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { LeappError } from "../errors.ts";
+
+/** What the system offers beyond node:fs. */
+export interface FileOps {
+  /**
+   * Takes the lock that belongs to a path, for all Leapp processes of this user, and resolves to its release. The
+   * system releases it when the process dies.
+   * @throws LeappError `file` when it cannot be had in reasonable time
+   */
+  lock(path: string): Promise<() => void>;
+  /** Exchanges two files of one folder in one step; false where this is impossible. Nothing has changed then. */
+  exchange(a: string, b: string): boolean;
+  /** Whether some process has the open file open for writing; false where the system does not tell. */
+  isBeingWritten(fd: number): boolean;
+}
+
+type Content = Uint8Array | undefined;
+
+/** How often a file may change under our hands before we give up. */
+const attempts = 20;
+/** Milliseconds for which another program may hold the file open for writing. */
+const patience = 2_000;
+
+/**
+ * Edits one file. `edit` gets its bytes (undefined: there is none) and gives the new ones (undefined: remove it); it
+ * may be called several times, and what it throws goes to the caller with nothing changed. Mode and owner stay; a
+ * new file gets 0600, a missing folder 0700 (its parent must exist).
+ * @returns whether the file was written
+ * @throws LeappError `file`
+ */
+export async function editFile(
+  path: string,
+  edit: (bytes: Content) => Content,
+  ops: FileOps,
+): Promise<boolean> {
+  try {
+    for (;;) {
+      const target = await followLinks(path);
+      const release = await ops.lock(target);
+      try {
+        // The link may have been turned while we waited.
+        if ((await followLinks(path)) === target) return await editLocked(path, target, edit, ops);
+      } finally {
+        release();
+      }
+    }
+  } catch (error) {
+    throw explain(path, error);
+  }
+}
+
+async function editLocked(
+  path: string,
+  target: string,
+  edit: (bytes: Content) => Content,
+  ops: FileOps,
+): Promise<boolean> {
+  await clearUp(target, ops);
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const before = await read(target, ops);
+    const next = edit(before?.bytes);
+    if (same(before?.bytes, next)) return false;
+    if (before && (before.mode & 0o222) === 0) throw failure(path, "it is read-only");
+    if (before) await access(target, constants.W_OK);
+    if (await replace(target, before, next, ops)) return true;
+    await pause(1 + attempt);
+  }
+  throw failure(path, "another program keeps changing it");
+}
+
+interface Read {
+  bytes: Uint8Array;
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** The file as it is when nobody is in the middle of writing it. */
+async function read(path: string, ops: FileOps): Promise<Read | undefined> {
+  let file: FileHandle;
+  try {
+    if (!(await lstat(path)).isFile()) throw failure(path, "it is not a file");
+    file = await open(path, "r");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    for (let waited = 0; ops.isBeingWritten(file.fd); waited += 2) {
+      if (waited >= patience) throw failure(path, "another program has it open for writing");
+      await pause(2);
+    }
+    const { mode, uid, gid } = await file.stat();
+    return { bytes: await file.readFile(), mode: mode & 0o7777, uid, gid };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Puts `next` in the place of `before`. False: somebody else was there first, and their text stands. */
+async function replace(
+  target: string,
+  before: Read | undefined,
+  next: Content,
+  ops: FileOps,
+): Promise<boolean> {
+  const folder = dirname(target);
+  const stem = temporary(target);
+  const swap = `${stem}-${digest(before?.bytes)}-${digest(next)}.swap`;
+  let done = false;
+  if (next === undefined) {
+    await rename(target, swap);
+    done = same((await read(swap, ops))?.bytes, before?.bytes);
+    if (!done) await moveWithout(swap, target);
+  } else {
+    const fresh = `${stem}.tmp`;
+    if (!before) await mkdir(folder, { mode: 0o700 }).catch(ignore("EEXIST"));
+    try {
+      await write(fresh, next, before);
+      if (!before) {
+        done = await moveWithout(fresh, target);
+      } else {
+        // Under this name it is complete, and what it is can be told from the digests after a crash.
+        await rename(fresh, swap);
+        if (ops.exchange(swap, target)) {
+          done = await settle(swap, target, before.bytes, next, ops);
+        } else if (same((await read(target, ops))?.bytes, before.bytes)) {
+          await rename(swap, target);
+          done = true;
+        }
+      }
+    } finally {
+      await unlink(fresh).catch(ignore("ENOENT"));
+    }
+  }
+  if (done || next !== undefined) await unlink(swap).catch(ignore("ENOENT"));
+  await sync(folder);
+  return done;
+}
+
+/** After the exchange: `swap` is what stood in `target`. If it is not what we read, it goes back. */
+async function settle(swap: string, target: string, before: Uint8Array, next: Uint8Array, ops: FileOps) {
+  let theirs: Read | undefined;
+  try {
+    theirs = await read(swap, ops);
+  } finally {
+    if (!theirs || !same(theirs.bytes, before)) {
+      ops.exchange(swap, target);
+      const ours = await readFile(swap);
+      if (!same(ours, next)) {
+        // A second change, made on top of ours, came out: it is the newest and stays; the older one is kept aside.
+        ops.exchange(swap, target);
+        await rename(swap, savedName(target));
+      }
+    }
+  }
+  return theirs !== undefined && same(theirs.bytes, before);
+}
+
+/** Writes a new file durably, with the mode and owner of the old one. */
+async function write(path: string, bytes: Uint8Array, like: Read | undefined): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(bytes);
+    if (like) {
+      const { uid, gid } = await file.stat();
+      if (uid !== like.uid || gid !== like.gid) await file.chown(like.uid, like.gid);
+      await file.chmod(like.mode);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Gives a file another name unless that name is taken; the old name is gone in the first case. */
+async function moveWithout(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error))) throw error;
+    // A file system without hard links.
+    if (await exists(to)) return false;
+    await rename(from, to);
+    return true;
+  }
+  await unlink(from);
+  return true;
+}
+
+// ---- temporary files -----------------------------------------------------------------------------------------
+
+/** `.config.leapp-1a2b3c4d`, beside the file. */
+function temporary(target: string): string {
+  return join(dirname(target), `.${basename(target)}.leapp-${randomBytes(4).toString("hex")}`);
+}
+
+function savedName(target: string): string {
+  return `${target}.leapp-saved-${randomBytes(4).toString("hex")}`;
+}
+
+/** Clears up after a run that was killed. We hold the lock, so nobody is using these files. */
+async function clearUp(target: string, ops: FileOps): Promise<void> {
+  const prefix = `.${basename(target)}.leapp-`;
+  const folder = dirname(target);
+  const names = await readdir(folder).catch(ignore("ENOENT"));
+  for (const name of names ?? []) {
+    if (!name.startsWith(prefix)) continue;
+    const path = join(folder, name);
+    if (/^[0-9a-f]{8}\.tmp$/.test(name.slice(prefix.length))) await unlink(path);
+    const digests = /^[0-9a-f]{8}-(\w+)-(\w+)\.swap$/.exec(name.slice(prefix.length));
+    if (!digests) continue;
+    const [, old, next] = digests;
+    const content = digest(await readFile(path));
+    if (content === old && next === "none" && !(await exists(target))) await unlink(path);
+    else if (content === old || content === next) await unlink(path);
+    // Killed between the exchange and the comparison, with somebody else's change in our hands.
+    else if (digest((await read(target, ops))?.bytes) === next) await rename(path, target);
+    else await rename(path, savedName(target));
+  }
+}
+
+function digest(bytes: Content): string {
+  return bytes === undefined ? "none" : createHash("sha256").update(bytes).digest("hex").slice(0, 12);
+}
+
+// ---- small things --------------------------------------------------------------------------------------------
+
+/** The file behind any chain of symbolic links, which need not exist yet. */
+async function followLinks(path: string): Promise<string> {
+  let at = resolve(path);
+  for (let hops = 0; hops < 40; hops++) {
+    const folder = (await realpath(dirname(at)).catch(ignore("ENOENT"))) ?? dirname(at);
+    at = join(folder, basename(at));
+    // EINVAL: it is no link; UNKNOWN is what Windows says.
+    const next = await readlink(at).catch(ignore("EINVAL", "ENOENT", "UNKNOWN"));
+    if (next === undefined) return at;
+    at = resolve(folder, next);
+  }
+  throw failure(path, "its symbolic links go in a circle");
+}
+
+function same(a: Content, b: Content): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await lstat(path).catch(ignore("ENOENT"))) !== undefined;
+}
+
+/** Makes the folder's new entries durable. Windows has no such call. */
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, "r").catch(ignore("EISDIR", "EPERM", "EACCES"));
+  await handle?.sync().catch(ignore("EINVAL", "EPERM", "EISDIR"));
+  await handle?.close();
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+}
+
+function ignore(...codes: string[]): (error: unknown) => undefined {
+  return (error) => {
+    if (!codes.includes(codeOf(error))) throw error;
+  };
+}
+
+function failure(path: string, why: string, cause?: unknown): LeappError {
+  return new LeappError("file", `cannot edit ${path}: ${why}`, { cause });
+}
+
+const reasons: Record<string, string> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOSPC: "no space left on the device",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file is too large",
+  ENOENT: "the folder above it does not exist",
+  ENOTDIR: "a file stands where a folder should be",
+  EISDIR: "it is a folder",
+  ELOOP: "its symbolic links go in a circle",
+  ENAMETOOLONG: "the name is too long",
+  EIO: "the disk reports an error",
+  EMFILE: "too many files are open",
+};
+
+/** System errors in words; everything else as it is. */
+function explain(path: string, error: unknown): unknown {
+  const code = codeOf(error);
+  if (error instanceof LeappError || !/^E[A-Z0-9]+$/.test(code)) return error;
+  return failure(path, reasons[code] ?? code, error);
+}
