@@ -1,5 +1,6 @@
 import { LeappError } from "../../../core/src/errors.ts";
 import type { VaultStatus } from "../../../agent/src/protocol.ts";
+import type { AgentClient } from "../../../agent/src/client.ts";
 import { type Command, command } from "../command.ts";
 import type { Context } from "../context.ts";
 
@@ -71,13 +72,33 @@ const unlock = command({
     const client = await context.client();
     const before = await client.call("vault.status", {});
     if (before.state === "unlocked") return { json: before, text: "vault already unlocked" };
-    const question = before.state === "absent" ? "new passphrase" : "passphrase";
-    const needed = before.kind !== "keychain";
-    const [passphrase] = needed ? await passphrases(context, flags.passphraseStdin ?? false, [question]) : [];
-    const found = await client.call("vault.unlock", passphrase === undefined ? {} : { passphrase });
+    const found = await open(context, client, flags.passphraseStdin ?? false);
     return { json: found, text: "vault unlocked" };
   },
 });
+
+const attempts = 3;
+
+/** The quiet way first: keychain, passphrase file, or the agent's own question. Then a wrong passphrase may be mended. */
+async function open(context: Context, client: AgentClient, stdin: boolean): Promise<VaultStatus> {
+  if (stdin) {
+    const [passphrase] = await passphrases(context, stdin, ["passphrase"]);
+    return client.call("vault.unlock", { passphrase: passphrase! });
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (attempt === 1) return await client.call("vault.unlock", {});
+      const [passphrase] = await passphrases(context, false, ["passphrase"]);
+      return await client.call("vault.unlock", { passphrase: passphrase! });
+    } catch (error) {
+      const terminal = context.terminal();
+      const mendable = error instanceof LeappError && error.code === "vault-unavailable";
+      const { kind } = await client.call("vault.status", {});
+      if (!mendable || !terminal || kind !== "passphrase" || attempt > attempts) throw error;
+      terminal.show(error.message);
+    }
+  }
+}
 
 const lock = command({
   name: "vault lock",
