@@ -8,7 +8,7 @@ import { startSandbox } from "./server.ts";
 const portFlag = process.argv.indexOf("--port");
 const sandbox = await startSandbox(portFlag > 0 ? { port: Number(process.argv[portFlag + 1]) } : {});
 const { url, controlToken } = sandbox;
-console.log(JSON.stringify({ url, controlToken, pid: process.pid, seeds: seed(sandbox) }));
+console.log(JSON.stringify({ url, controlToken, pid: process.pid, seeds: seed(sandbox, url) }));
 
 const end = () => {
   void sandbox.stop().finally(() => process.exit(0));

@@ -1,5 +1,9 @@
-/** A small company for the tour: one IAM user with an MFA device, and roles to reach from it. */
+/**
+ * A small company for the tour: one IAM user with an MFA device and roles to reach from it, an Identity Center
+ * instance, and a SAML identity provider with one role.
+ */
 import type { Controls } from "./control.ts";
+import type { OrganisationView } from "./organisations.ts";
 import type { UserKeys } from "./world.ts";
 
 export interface Seeds {
@@ -12,9 +16,12 @@ export interface Seeds {
     /** In another account, assumable from `developer` with the external id `tour`. */
     audit: string;
   };
+  /** Twelve accounts with three roles each. */
+  sso: OrganisationView;
+  saml: { url: string; user: string; password: string; providerArn: string; roleArn: string };
 }
 
-export function seed(controls: Controls): Seeds {
+export function seed(controls: Controls, url: string): Seeds {
   const user = controls.addUser({ accountId: "111122223333", name: "ada", mfa: true });
   const developer = controls.addRole({
     accountId: "111122223333",
@@ -32,5 +39,19 @@ export function seed(controls: Controls): Seeds {
     name: "audit",
     trust: { principals: [developer], externalId: "tour" },
   });
-  return { user, roles: { developer, administrator, audit } };
+  const sso = controls.seedOrganisation({ accounts: 12, rolesPerAccount: 3 });
+  const providerArn = controls.addSamlProvider({ accountId: "111122223333", name: "company" });
+  const roleArn = controls.addRole({
+    accountId: "111122223333",
+    name: "federated",
+    trust: { principals: [providerArn] },
+  });
+  const person = { user: "grace", password: "hopper" };
+  controls.addIdpUser({ ...person, roles: [{ roleArn, providerArn }] });
+  return {
+    user,
+    roles: { developer, administrator, audit },
+    sso,
+    saml: { url: `${url}/idp`, ...person, providerArn, roleArn },
+  };
 }

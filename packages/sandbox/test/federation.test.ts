@@ -191,7 +191,13 @@ describe("AssumeRoleWithSAML", () => {
     sandbox.addIdpUser({ user: "eve", password: "x", roles: [{ roleArn: closed, providerArn }] });
     expect(await refusal(assume(response({ user: "eve" }), { RoleArn: closed }))).toBe(no);
     const second = sandbox.addSamlProvider({ accountId, name: "second" });
-    expect(await refusal(assume(response(), { PrincipalArn: second }))).toBe(no);
+    const principals = [providerArn, second];
+    const both = sandbox.addRole({ accountId, name: "both", trust: { principals } });
+    sandbox.addIdpUser({ user: "ivan", password: "x", roles: [{ roleArn: both, providerArn }] });
+    await assume(response({ user: "ivan" }), { RoleArn: both });
+    expect(await refusal(assume(response({ user: "ivan" }), { RoleArn: both, PrincipalArn: second }))).toBe(
+      no,
+    );
     const absent = `arn:aws:iam::${accountId}:saml-provider/absent`;
     expect(await refusal(assume(response(), { PrincipalArn: absent }))).toBe(
       "InvalidIdentityTokenException: Specified provider doesn't exist",
