@@ -110,10 +110,18 @@ export function createSts(wire: Wire): Sts {
     endpoint: string,
     target: Target & { keys?: Keys },
   ): STSClient {
+    const { region, keys } = target;
     return new sdk.STSClient({
-      region: target.region,
+      region,
       endpoint,
-      credentials: target.keys ?? (() => Promise.reject(new Error("this call is not signed"))),
+      // Only these three: the SDK would judge an expiry by the machine's clock.
+      credentials: keys
+        ? {
+            accessKeyId: keys.accessKeyId,
+            secretAccessKey: keys.secretAccessKey,
+            sessionToken: keys.sessionToken,
+          }
+        : () => Promise.reject(new Error("this call is not signed")),
       requestHandler: handler as never,
       // Signed with our clock; the SDK's silent correction of a wrong one would leave every expiry wrong.
       systemClockOffset: wire.clock.now() - Date.now(),
