@@ -40,20 +40,20 @@ export function readShared(files: CacheFiles, integration: Integration): SignIn 
 }
 
 /**
- * Writes a sign-in unless the file holds a later one of another tool, which is returned instead.
+ * Writes a sign-in, unless the file holds another tool's that lasts longer.
+ * @param refused access tokens that the server does not take any more, whatever their files say.
  */
 export async function writeShared(
   files: CacheFiles,
   integration: Integration,
   signIn: SignIn,
-): Promise<SignIn | undefined> {
-  let theirs: SignIn | undefined;
+  refused: ReadonlySet<string>,
+): Promise<void> {
   await files.edit(cacheFileName(integration), (bytes) => {
-    const there = parse(bytes, integration);
-    theirs = there && there.expiresAt > signIn.expiresAt ? there : undefined;
-    return theirs ? bytes : format(integration, signIn);
+    const theirs = parse(bytes, integration);
+    const keep = theirs && theirs.expiresAt > signIn.expiresAt && !refused.has(theirs.accessToken);
+    return keep ? bytes : format(integration, signIn);
   });
-  return theirs;
 }
 
 /** Removes the file if it still holds this access token. */

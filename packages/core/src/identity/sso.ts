@@ -15,9 +15,11 @@ import { type Listen, type SignInPrompt, signInWithBrowser, signInWithDeviceCode
 const refreshWindow = 15 * 60_000;
 /** Between attempts while the access token still serves. */
 const refreshSpacing = 60_000;
+/** A caller whose token still serves waits no longer than this for the next one. */
+const refreshPatience = 2_000;
 const signInLimit = 10 * 60_000;
 /** A little under the portal's 20 a second: two clocks and a network lie between. */
-const portalRate = 19.6;
+const usualPortalRate = 19.6;
 /** An interrupted listing is worth going on with for this long. */
 const resumeWindow = 15 * 60_000;
 
@@ -29,6 +31,8 @@ export interface SsoPorts {
   listen: Listen;
   /** `~/.aws/sso/cache`, for integrations that share their tokens. */
   sharedCache?: CacheFiles;
+  /** Requests a second to the portal of one instance; 19.6 when absent. */
+  portalRate?: number;
 }
 
 export interface SignInOptions {
@@ -65,8 +69,8 @@ export interface Sso {
   /** The server refused this access token; nothing happens if it is no longer the current one. */
   revoked(integration: Integration, accessToken: string): Promise<void>;
   /**
-   * Ends the session on the server and forgets the tokens. `problem` says why the server may not know;
-   * the tokens are forgotten here in any case.
+   * Ends the session on the server and forgets the tokens. `problem` says why the server may not know, or the
+   * shared cache still has them; the vault has forgotten them in any case.
    */
   signOut(integration: Integration): Promise<{ problem?: LeappError }>;
   /** For a deleted integration: tokens, registrations, everything, without asking the server. */
@@ -114,6 +118,8 @@ interface State {
   writing: Promise<void>;
   /** The vault could not take the latest tokens. */
   unsaved: boolean;
+  /** Access tokens that the server refused, lest the shared cache bring them back. */
+  refused: Set<string>;
   pace: Pace;
   listing?: { listed: Listed; startUrl: string; at: number };
 }
@@ -121,13 +127,20 @@ interface State {
 const tokensRecord = (id: string) => `sso/${id}/tokens`;
 const clientRecord = (id: string, flow: "pkce" | "device") => `sso/${id}/client/${flow}`;
 
-export function createSso({ wire, secrets, clock, browser, listen, sharedCache }: SsoPorts): Sso {
+export function createSso(ports: SsoPorts): Sso {
+  const { wire, secrets, clock, browser, listen, sharedCache, portalRate = usualPortalRate } = ports;
   const states = new Map<string, State>();
 
   function stateOf(id: string): State {
     let state = states.get(id);
     if (!state) {
-      state = { retryAt: 0, writing: Promise.resolve(), unsaved: false, pace: createPace(clock, portalRate) };
+      state = {
+        retryAt: 0,
+        writing: Promise.resolve(),
+        unsaved: false,
+        refused: new Set(),
+        pace: createPace(clock, portalRate),
+      };
       states.set(id, state);
     }
     return state;
@@ -179,7 +192,8 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
     if (!integration.shareTokens || !sharedCache) return false;
     const theirs = readShared(sharedCache, integration);
     const { kept } = state;
-    if (!theirs || theirs.accessToken === kept?.accessToken) return false;
+    if (!theirs || theirs.accessToken === kept?.accessToken || state.refused.has(theirs.accessToken))
+      return false;
     if (kept && theirs.expiresAt <= kept.expiresAt && !kept.dead) return false;
     state.kept = theirs;
     await save(integration.id, state).catch(() => {});
@@ -187,14 +201,9 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
   }
 
   async function publish(integration: Integration, state: State): Promise<void> {
-    const { kept } = state;
-    if (!integration.shareTokens || !sharedCache || !kept) return;
+    if (!integration.shareTokens || !sharedCache || !state.kept) return;
     // The vault has the tokens; a cache that cannot be written must not fail the caller.
-    const theirs = await writeShared(sharedCache, integration, kept).catch(() => undefined);
-    if (theirs && state.kept === kept) {
-      state.kept = theirs;
-      await save(integration.id, state).catch(() => {});
-    }
+    await writeShared(sharedCache, integration, state.kept, state.refused).catch(() => {});
   }
 
   function signInNeeded(integration: Integration): LeappError {
@@ -207,6 +216,8 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
   async function refresh(integration: Integration, state: State): Promise<void> {
     const { kept } = state;
     if (!kept?.refreshToken || !kept.client) return;
+    // A sign-in or a sign-out may come in between; a 401 of the old access token makes no difference.
+    const isCurrent = () => state.kept?.accessToken === kept.accessToken;
     let tokens: SsoTokens;
     try {
       const grant = { type: "refresh", refreshToken: kept.refreshToken } as const;
@@ -215,8 +226,7 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
       const over =
         error instanceof SsoError &&
         ["invalid-grant", "invalid-client", "expired", "denied"].includes(error.reason);
-      // A sign-in may have brought newer tokens meanwhile.
-      if (state.kept !== kept) return;
+      if (!isCurrent()) return;
       if (!over) {
         state.retryAt = clock.now() + refreshSpacing;
         if (serves(kept)) return;
@@ -224,19 +234,13 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
       }
       // Another tool may have spent our refresh token and left its successor.
       if (await adopt(integration, state)) return;
-      const { refreshToken: _, ...rest } = kept;
-      state.kept = serves(kept) ? rest : undefined;
+      const { refreshToken: _, ...rest } = state.kept ?? kept;
+      state.kept = serves(rest) ? rest : undefined;
       await save(integration.id, state).catch(() => {});
       return;
     }
-    if (state.kept !== kept) return;
-    state.kept = {
-      ...kept,
-      refreshToken: kept.refreshToken,
-      ...tokens,
-      dead: undefined,
-      revived: kept.dead,
-    };
+    if (!isCurrent()) return;
+    state.kept = { ...kept, ...tokens, dead: undefined, revived: kept.dead };
     state.retryAt = 0;
     // Where the vault cannot be written now, memory has the only copy of the rotated token: it is used, and
     // written at the next call.
@@ -256,14 +260,23 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
           state.refreshing = undefined;
         });
       }
-      await state.refreshing;
+      if (state.refreshing)
+        await (serves(kept) ? atMost(refreshPatience, state.refreshing) : state.refreshing);
     }
     if (!serves(state.kept)) throw signInNeeded(integration);
     return state.kept.accessToken;
   }
 
+  /** Waits for `work`, but not longer than that. */
+  async function atMost(milliseconds: number, work: Promise<void>): Promise<void> {
+    const enough = new AbortController();
+    await Promise.race([work, pause(clock, milliseconds, enough.signal).catch(() => {})]);
+    enough.abort();
+  }
+
   async function revoked(integration: Integration, token: string): Promise<void> {
     const state = await load(integration);
+    state.refused.add(token);
     const { kept } = state;
     if (kept?.accessToken !== token || kept.dead) return;
     state.kept = kept.revived ? undefined : { ...kept, dead: true };
@@ -305,7 +318,7 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
   async function runSignIn(
     integration: Integration,
     flow: SignInOptions["flow"],
-    flight: Flight,
+    flight: Omit<Flight, "promise">,
   ): Promise<SsoStatus> {
     const { signal } = flight.stop;
     // A locked vault is said before the person is sent to the browser.
@@ -374,18 +387,11 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
     const state = stateOf(integration.id);
     let flight = state.signIn;
     if (!flight) {
-      const made: Flight = {
-        stop: new AbortController(),
-        shows: new Set(),
-        callers: 0,
-        promise: Promise.reject(),
-      };
-      made.promise.catch(() => {});
-      made.shows.add(show);
-      made.promise = runSignIn(integration, flow, made).finally(() => {
-        if (state.signIn === made) state.signIn = undefined;
+      const made = { stop: new AbortController(), shows: new Set([show]), callers: 0 };
+      const promise = runSignIn(integration, flow, made).finally(() => {
+        if (state.signIn === flight) state.signIn = undefined;
       });
-      state.signIn = flight = made;
+      state.signIn = flight = Object.assign(made, { promise });
     } else {
       flight.shows.add(show);
       if (flight.prompt) show(flight.prompt);
@@ -426,8 +432,10 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
     const giveUpAt = clock.now() + patience;
     let secondToken = false;
     for (let attempt = 0; ; attempt += 1) {
-      const token = await accessToken(integration);
+      // Before the turn, so that a missing sign-in is said at once; after it, since the token may have died.
+      await accessToken(integration);
       await pace.turn({ urgent, signal });
+      const token = await accessToken(integration);
       try {
         const answer = await call(token, signal);
         pace.answered();
@@ -508,18 +516,24 @@ export function createSso({ wire, secrets, clock, browser, listen, sharedCache }
       await state.refreshing?.catch(() => {});
       const { kept } = state;
       if (!kept) return {};
+      // From here on nothing begins with these tokens any more.
+      state.kept = undefined;
+      state.listing = undefined;
       let problem: LeappError | undefined;
+      try {
+        if (integration.shareTokens && sharedCache) {
+          await forgetShared(sharedCache, integration, kept.accessToken);
+        }
+      } catch (error) {
+        problem = LeappError.of(error);
+      }
       try {
         await logout(wire, { region: kept.region, accessToken: kept.accessToken });
       } catch (error) {
         const dead = error instanceof SsoError && error.reason === "token-dead";
-        problem = dead ? undefined : LeappError.of(error);
+        if (!dead) problem ??= LeappError.of(error);
       }
-      state.kept = undefined;
-      state.listing = undefined;
       await save(integration.id, state);
-      if (integration.shareTokens && sharedCache)
-        await forgetShared(sharedCache, integration, kept.accessToken);
       return problem ? { problem } : {};
     },
     async forget(id) {

@@ -31,7 +31,11 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export async function startWorld(organisation: OrganisationOptions = {}): Promise<World> {
+/** @param portalRate requests a second of portal and engine alike; AWS's where absent. */
+export async function startWorld(
+  organisation: OrganisationOptions = {},
+  portalRate?: number,
+): Promise<World> {
   const sandbox = await startSandbox();
   const person = sandbox.seedOrganisation(organisation);
   let ahead = 0;
@@ -67,6 +71,7 @@ export async function startWorld(organisation: OrganisationOptions = {}): Promis
           },
         },
         listen: listenForCallback,
+        ...(portalRate && { portalRate: portalRate * 0.98 }),
         ...more,
       });
       return world.sso;
@@ -76,6 +81,7 @@ export async function startWorld(organisation: OrganisationOptions = {}): Promis
     },
     stop: () => sandbox.stop(),
   };
+  if (portalRate) sandbox.setPortalRate(portalRate);
   world.restart();
   return world;
 }
