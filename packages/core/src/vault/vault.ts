@@ -28,6 +28,12 @@ export interface VaultOptions {
   clock: Clock;
 }
 
+/** Told of a vault that opens and shuts, while its records can be read. What it throws stops neither. */
+export interface VaultWatcher {
+  unlocked(): void;
+  locking(): void;
+}
+
 /** Where the master key is. */
 type Protection = { kind: "keychain"; label: string } | ({ kind: "passphrase" } & WrappedKey);
 
@@ -66,6 +72,7 @@ export class Vault {
   readonly #options: VaultOptions;
   #open: OpenFile | undefined;
   #keys: Keys | undefined;
+  #watcher: VaultWatcher | undefined;
 
   constructor(options: VaultOptions) {
     this.#options = options;
@@ -114,6 +121,7 @@ export class Vault {
 
   /** Wipes the keys from memory. Strings handed out before are the runtime's to collect. */
   lock(): void {
+    if (this.#keys) this.#tell("locking");
     this.#keys?.master.fill(0);
     this.#keys?.record.fill(0);
     this.#keys = undefined;
@@ -210,6 +218,25 @@ export class Vault {
     }
     this.lock();
     this.#keys = { master: Buffer.from(key), record: deriveKey(key, open.id, "record key") };
+    this.#tell("unlocked");
+  }
+
+  get isUnlocked(): boolean {
+    return this.#keys !== undefined;
+  }
+
+  /** One watcher: the audit log. Told at once when the vault is unlocked already. */
+  watch(watcher: VaultWatcher): void {
+    this.#watcher = watcher;
+    if (this.#keys) this.#tell("unlocked");
+  }
+
+  #tell(event: keyof VaultWatcher): void {
+    try {
+      this.#watcher?.[event]();
+    } catch {
+      // A log that cannot be sealed must keep nobody from opening the vault, or from shutting it.
+    }
   }
 
   /** Locks, and closes the file. */
