@@ -19,8 +19,8 @@ export interface SamlProvider {
   arn: string;
   /** PEM, a certificate or a public key. */
   certificate: string;
-  /** When set, assertions of any other issuer are refused. */
-  issuer?: string;
+  /** Assertions of any other issuer are refused. */
+  issuer: string;
 }
 
 export const saml2 = {
@@ -53,7 +53,7 @@ export function assumeRoleWithSaml({ world, providers, now }: SamlContext): Unsi
     if (!provider) throw invalid("Specified provider doesn't exist");
     const assertion = verified(decode(encoded), provider);
 
-    if (provider.issuer !== undefined && textIn(assertion, "Issuer") !== provider.issuer) {
+    if (textIn(assertion, "Issuer") !== provider.issuer) {
       throw invalid("Issuer not present in specified provider");
     }
     if (!all(assertion, "Audience").map(textOfElement).some(isAudience))

@@ -92,9 +92,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       portalRate = perSecond;
     },
 
-    addSamlProvider({ accountId, name, ...metadata }) {
+    addSamlProvider({ accountId, name, certificate, issuer = idp.issuer }) {
       const arn = `arn:aws:iam::${accountId}:saml-provider/${name}`;
-      providers.set(arn, { arn, certificate: idp.publicKey, issuer: idp.issuer, ...metadata });
+      providers.set(arn, { arn, certificate: certificate ?? idp.publicKey, issuer });
       return arn;
     },
     addIdpUser: (user) => idp.addUser(user),
