@@ -41,9 +41,9 @@ function compile(text: string, output: string): void {
 const probe = `#!/bin/sh
 echo "core $0"
 for argument in "$@"; do echo "argument [$argument]"; done
-tr '\\0' '\\n' < /proc/$$/environ | sed 's/^/variable /'
-grep SigIgn /proc/$$/status
-ls /proc/$$/fd | tr '\\n' ' '
+env | sed 's/^/variable /'
+grep SigIgn /proc/$$/status 2>/dev/null
+ls /dev/fd/
 `;
 const bin = join(scratch, "bin");
 mkdirSync(bin);
@@ -165,7 +165,7 @@ describe.if(Boolean(compiler))("answers from the agent", () => {
 
   test("from any folder, with an empty environment but for the home", async () => {
     const { home } = agent(`0 ${line}\n`);
-    for (const cwd of ["/", "/proc", scratch]) {
+    for (const cwd of ["/", "/dev", scratch]) {
       expect((await leapp(generate, { LEAPP_HOME: home }, launcher, { cwd })).stdout).toBe(`${line}\n`);
     }
     const relative = { LEAPP_HOME: home.slice(scratch.length + 1) };
@@ -214,7 +214,9 @@ describe.if(Boolean(compiler))("answers from the agent", () => {
     const silent = { status: 1, signal: null, stdout: "", stderr: "" };
     const into = (command: string) =>
       leapp(["-c", command], { LEAPP_HOME: home, PATH: "/usr/bin:/bin" }, "/bin/sh");
-    expect(await into(`"${launcher}" session generate 0123 > /dev/full`)).toEqual(silent);
+    if (existsSync("/dev/full")) {
+      expect(await into(`"${launcher}" session generate 0123 > /dev/full`)).toEqual(silent);
+    }
     // A pipe whose reader has gone.
     const gone = `{ sleep 0.05; "${launcher}" session generate 0123; echo "status $?" >&2; } | true`;
     expect((await into(gone)).stderr).toBe("status 1\n");
@@ -353,7 +355,8 @@ print(repr(c.recv(100)))`;
     const { home } = agent("255 you do it\n");
     const { stdout } = await leapp(generate, { LEAPP_HOME: home, PATH: "/usr/bin:/bin" });
     const direct = await leapp([], { PATH: "/usr/bin:/bin" }, join(bin, "leapp-core"));
-    const tail = (text: string) => text.slice(text.indexOf("SigIgn"));
+    const tail = (text: string) => text.replace(/^(core|argument|variable) .*\n/gm, "");
+    expect(tail(stdout)).toContain("0\n1\n2\n");
     expect(tail(stdout)).toBe(tail(direct.stdout));
   });
 
