@@ -24,7 +24,8 @@ const areas = [
   ["aws-config", `${core}aws-config/`, nouns, []],
   ["delivery", `${core}delivery/`, nouns, []],
   ["vault", `${core}vault/`, [...nouns, "ports", "database"], []],
-  ["state", `${core}state/`, [...nouns, "ports", "database"], []],
+  // It keeps the edits' `Undo` as aws-config made it; a type, no code.
+  ["state", `${core}state/`, [...nouns, "ports", "database", "aws-config"], []],
   ["import", `${core}import/`, [...nouns, "vault", "aws-config"], []],
   ["agent/protocol", `${agent}protocol.ts`, nouns, []],
   ["agent/version", `${agent}version.ts`, [], []],
