@@ -70,6 +70,8 @@ export interface SessionResult {
   session: SessionView;
   /** Lines for the person: warnings, consumers that cannot read a name, what shadows us. */
   notices: string[];
+  /** Nothing had to be done: it was started, or stopped, before. */
+  already?: boolean;
 }
 
 export interface CallerIdentity {
@@ -125,6 +127,8 @@ export type IntegrationInput = Partial<
 export interface IntegrationResult {
   integration: IntegrationView;
   notices: string[];
+  /** Somebody was signed in before. */
+  already?: boolean;
 }
 
 export interface SyncResult {
@@ -165,7 +169,19 @@ export interface ImportCandidate {
 /** `session` parameters are an id, a unique id prefix of 8 or more characters, or a unique name (any case). */
 export interface Methods {
   hello: [
-    { protocol: number; version: string; client: "cli" | "app"; interactive?: boolean },
+    {
+      protocol: number;
+      version: string;
+      client: "cli" | "app";
+      /** The client can show prompts that its own calls cause. */
+      interactive?: boolean;
+      /** The person's files as the client's environment names them; the agent's own when absent. */
+      files?: { config: string; credentials: string };
+      /** Variables that lead to the person's desktop; absent where no browser can open (SSH, container). */
+      desktop?: Record<string, string>;
+      /** Names (never values) of AWS_ variables in the client's environment that would win over a profile. */
+      variables?: string[];
+    },
     { protocol: number; version: string; pid: number; home: string },
   ];
   subscribe: [Record<string, never>, null];
