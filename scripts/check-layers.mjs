@@ -34,6 +34,7 @@ const areas = [
   ["platform", `${agent}platform/process.ts`, [...nouns, "ports"], []],
   ["platform", `${agent}platform/socket.ts`, [...nouns, "ports"], []],
   ["platform", `${agent}platform/clock.ts`, [...nouns, "ports"], []],
+  ["platform", `${agent}platform/files.ts`, [...nouns, "ports", "aws-config"], []],
   ["agent/platform", `${agent}platform/`, [...nouns, "ports", "platform", "identity"], ["@napi-rs/keyring"]],
   ["agent/client", `${agent}client.ts`, [...nouns, "ports", ...clientSide], []],
   [
