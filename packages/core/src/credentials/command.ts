@@ -20,7 +20,7 @@ const mostBytes = 64 * 1024;
  * @throws LeappError `invalid` for a command line that cannot be read or run, `access-denied` when it failed,
  * `timed-out` when it took too long. Its output never shows in an error; the last line of its stderr does.
  */
-export function runCommand(line: string, options: CommandOptions): Promise<string> {
+export async function runCommand(line: string, options: CommandOptions): Promise<string> {
   const { name, env, signal, timeout = 30_000, windows = process.platform === "win32" } = options;
   const [file, ...args] = splitCommand(line, windows);
   if (!file) throw new LeappError("invalid", `${name} is empty`, { hint: "run: leapp session edit" });
