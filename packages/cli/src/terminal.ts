@@ -33,11 +33,18 @@ export function openTerminal(platform: string): Terminal | undefined {
 
   /** Raw keys until `key` returns something or the signal aborts. Keys typed ahead of a later question are kept. */
   let typedAhead = "";
-  const read = <T>(key: (character: string) => T | undefined, aborted: T, signal?: AbortSignal): Promise<T> =>
+  const read = <T>(
+    prompt: string,
+    key: (character: string) => T | undefined,
+    aborted: T,
+    signal?: AbortSignal,
+  ): Promise<T> =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return resolve(aborted);
       const input = new ReadStream(openSync(path(true), "r+"));
       input.setRawMode(true);
+      // Only now: what is typed at a shown prompt must find the terminal ready, Ctrl-C and secrets above all.
+      write(prompt);
       const finish = (settle: () => void) => {
         signal?.removeEventListener("abort", stop);
         input.removeAllListeners("data");
@@ -76,14 +83,16 @@ export function openTerminal(platform: string): Terminal | undefined {
   const ask = (question: Question, signal?: AbortSignal): Promise<string> => {
     const prompt = `${clean(question.message)}: `;
     let text = "";
-    write(prompt);
     return read(
+      prompt,
       (character) => {
         if (character === "\r" || character === "\n") return text;
-        if (character === "\u007f" || character === "\b") text = [...text].slice(0, -1).join("");
-        else if (character === "\u0015") text = "";
+        const erased =
+          character === "\u007f" || character === "\b" ? 1 : character === "\u0015" ? text.length : 0;
+        if (erased > 0) text = [...text].slice(0, -erased).join("");
         else if (character >= " ") text += character;
-        if (!question.secret) write(`\r\u001b[K${prompt}${text}`);
+        else return undefined;
+        if (!question.secret) write(erased > 0 ? `\r\u001b[K${prompt}${text}` : character);
         return undefined;
       },
       "",
@@ -106,6 +115,6 @@ export function openTerminal(platform: string): Terminal | undefined {
       }
     },
     show: (line) => write(`${clean(line)}\n`),
-    wait: (signal) => read(() => undefined, undefined, signal),
+    wait: (signal) => read("", () => undefined, undefined, signal),
   };
 }
