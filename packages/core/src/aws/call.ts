@@ -2,14 +2,13 @@
 import { explain, mayTryAgain } from "./failure.ts";
 import type { Wire, WireReply } from "./http.ts";
 
-/** The SDK's HttpRequest, as far as we read it. */
+/** The SDK's HttpRequest, as far as we read it; the query protocol of STS has all in the body. */
 interface SdkRequest {
   method: string;
   protocol: string;
   hostname: string;
   port?: number;
   path: string;
-  query?: Record<string, string | string[] | null>;
   headers: Record<string, string>;
   body?: string | Uint8Array<ArrayBuffer>;
 }
@@ -46,10 +45,10 @@ export async function callAws<T>(
     let host = "AWS";
     const handler: Handler = {
       async handle(request) {
-        const url = urlOf(request);
-        host = url.host;
-        const { method, headers, body } = request;
-        reply = await wire.fetch(url.href, { method, headers, body, signal: either, timeout: patience });
+        const { protocol, hostname, port, path, method, headers, body } = request;
+        host = port ? `${hostname}:${port}` : hostname;
+        const url = `${protocol}//${host}${path}`;
+        reply = await wire.fetch(url, { method, headers, body, signal: either, timeout: patience });
         return {
           response: {
             statusCode: reply.status,
@@ -64,30 +63,13 @@ export async function callAws<T>(
     try {
       return await run(handler);
     } catch (error) {
-      if (attempt === 3 || either.aborted || !mayTryAgain(error, reply)) {
-        throw explain(error, { action, host, reply, skew: wire.skew() });
-      }
+      const failure = explain(error, { action, host, reply, skew: wire.skew() });
+      if (attempt === 3 || !mayTryAgain(error, reply)) throw failure;
       await pause(attempt, reply, either);
+      // What went wrong says more than that time ran out.
+      if (either.aborted) throw failure;
     }
   }
-}
-
-function urlOf(request: SdkRequest): URL {
-  const url = new URL(`${request.protocol}//${request.hostname}${request.port ? `:${request.port}` : ""}`);
-  url.pathname = request.path;
-  const pairs = Object.entries(request.query ?? {}).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).map((each) => `${escape(name)}=${escape(each ?? "")}`),
-  );
-  url.search = pairs.join("&");
-  return url;
-}
-
-/** As SigV4 signs a query: everything but RFC 3986's unreserved characters (URLSearchParams makes "+" of a blank). */
-function escape(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (each) => `%${each.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 /** A growing, jittered pause; what a throttling server asks for counts, as far as it is bearable. */
@@ -102,5 +84,6 @@ function pause(attempt: number, reply: WireReply | undefined, signal: AbortSigna
     };
     const timer = setTimeout(done, milliseconds);
     signal.addEventListener("abort", done);
+    if (signal.aborted) done();
   });
 }

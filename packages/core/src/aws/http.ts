@@ -128,10 +128,7 @@ async function boundedText(response: Response, most: number): Promise<string> {
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
     if (size > most) {
-      throw new LeappError(
-        "network",
-        `the answer of ${new URL(response.url).host} is too long to be AWS's`,
-      );
+      throw new LeappError("network", `the answer of ${new URL(response.url).host} is too long to be AWS's`);
     }
     chunks.push(chunk);
   }

@@ -136,6 +136,14 @@ describe("faults", () => {
     expect(sandbox.calls("GetCallerIdentity")).toBe(1);
   });
 
+  test("a deadline between two tries leaves the first failure as the answer", async () => {
+    sandbox.fail({ action: "*", kind: "429", times: 5, ms: 5_000 });
+    const signal = AbortSignal.timeout(150);
+    const error = await rejection(stsWith().getCallerIdentity({ region, keys: longTerm(), signal }));
+    expect(error.code).toBe("aws-unavailable");
+    expect(sandbox.calls("GetCallerIdentity")).toBe(1);
+  });
+
   test("a wrong date in an answer that is right does no harm", async () => {
     sandbox.fail({ action: "*", kind: "wrong-date", ms: 3_600_000 });
     const sts = stsWith();
