@@ -66,7 +66,7 @@ function tryKernelLock(file: string, calls: SystemCalls): (() => void) | undefin
 }
 
 /** Windows: a file that exists while the lock is held, with the holder's process id in it. */
-export function tryLockFile(file: string): (() => void) | undefined {
+export function tryLockFile(file: string, again = true): (() => void) | undefined {
   try {
     const fd = openSync(file, "wx", 0o600);
     writeSync(fd, `${process.pid}`);
@@ -88,7 +88,7 @@ export function tryLockFile(file: string): (() => void) | undefined {
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
   }
-  return undefined;
+  return again ? tryLockFile(file, false) : undefined;
 }
 
 async function eventually(path: string, attempt: () => (() => void) | undefined): Promise<() => void> {

@@ -292,24 +292,21 @@ function findSection(
     );
   }
   if (!section) return undefined;
-  if (section.profile !== profile) {
+  const usual = file.kind === "credentials" || /^(profile\s|default$)/.test(section.header);
+  if (section.profile !== profile || !usual) {
     throw refuse(
       `the header [${decode(section.header)}] in line ${line(section.start)} of ${where} is read in different ways`,
       `write it as ${decode(headerOf(file.kind, profile))}`,
     );
   }
-  if (section.bareReturn) {
-    throw refuse(
-      `profile ${profile} in ${where} has a carriage return without a line feed`,
-      "save the file with LF or CRLF line ends",
-    );
+  if (file.kind === "config" && /^profile\s{2}/.test(section.header)) {
+    notices.add(`javascript cannot read [${decode(section.header)}]: write it with one blank`);
   }
-  const { problem } = section;
-  if (problem) {
-    throw refuse(
-      `boto and the aws cli cannot read profile ${profile} in ${where}: ${problem.message}`,
-      `mend line ${line(problem.offset!)}`,
-    );
+  const { problem, doubt } = section;
+  if (problem || doubt) {
+    const { message, offset } = (problem ?? doubt)!;
+    const who = problem ? "boto and the aws cli cannot read" : "aws tools disagree on";
+    throw refuse(`${who} profile ${profile} in ${where}: ${message}`, `mend line ${line(offset!)}`);
   }
   return section;
 }
@@ -335,7 +332,9 @@ function owner(undo: Undo | undefined, key: AwsKey): UndoKey | undefined {
 }
 
 function applies(undo: Undo | undefined, section: AwsSection): undo is Undo {
-  return undo !== undefined && section.keys.some((key) => owner(undo, key));
+  if (!undo) return false;
+  // The parked section may well come with our region: only credentials tell it from its stand-in.
+  return section.keys.some((key) => owner(undo, key) && (!undo.parked || isCredential(key)));
 }
 
 /** Of sections of one name the one with most lines of ours, if any has one. */
@@ -390,11 +389,15 @@ const credentialKeys = new Set([
   "credential_process",
 ]);
 
+function isCredential({ name }: AwsKey): boolean {
+  return credentialKeys.has(name) || name.startsWith("sso_");
+}
+
 /** What a section holds that makes some tool look elsewhere for credentials, in words; empty when nothing. */
 export function otherCredentials(section: AwsSection, undo?: Undo): string[] {
   const held = new Set<string>();
   for (const key of section.keys) {
-    if (!(credentialKeys.has(key.name) || key.name.startsWith("sso_")) || owner(undo, key)) continue;
+    if (!isCredential(key) || owner(undo, key)) continue;
     if (/^aws_(access|secret|session)/.test(key.name)) held.add("static keys");
     else if (key.name === "credential_process") held.add("another credential_process");
     else held.add(key.name.startsWith("sso_") ? "an sso sign-in (sso_*)" : key.name);
@@ -556,6 +559,8 @@ function restoreParked(
       original,
       clash.map((key) => lineSplice(original, key)),
     );
+    // It ends where its last line ends; the terminator is in the file.
+    back = back.slice(0, beforeTerminator(back, back.length));
   }
   // Our lines that follow the header directly go with it, the others each on its own.
   let end = section.headerEnd;

@@ -35,13 +35,13 @@ export interface AwsSection {
   bodyStart: number;
   end: number;
   keys: AwsKey[];
-  /** Holds a carriage return that is no part of CRLF: Python ends a line there, everybody else does not. */
-  bareReturn: boolean;
   /** The first problem of its lines, the header excepted. */
   problem?: AwsProblem;
+  /** Something that botocore accepts and other tools read differently. */
+  doubt?: AwsProblem;
 }
 
-/** Something that makes botocore refuse the whole file. */
+/** Unless said otherwise, something that makes botocore refuse the whole file. */
 export interface AwsProblem {
   /** Undefined when it is about the file as a whole. */
   offset?: number;
@@ -135,11 +135,17 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
     } else if (key && first - at > level) {
       const line = text.slice(first, trimEnd(text, first, end));
       if (key.value === "" || key.value.startsWith("\n")) {
-        if (!line.includes("=")) problem(at, "a nested line has no =");
+        // botocore takes nested lines apart with Python's splitlines.
+        const pieces = line.split(/[\v\f\x1c-\x1e]/);
+        if (pieces.some((piece) => /\S/.test(piece) && !piece.includes("=")))
+          problem(at, "a nested line has no =");
       }
       key.value += `\n${line}`;
       key.end = end;
-      if (code === 91 /* [ */) for (const name of readHeader(line, kind).names) file.disputed.set(name, at);
+      if (code === 91 /* [ */ && line.includes("]")) {
+        for (const name of readHeader(line, kind).names) file.disputed.set(name, at);
+        section!.doubt ??= { offset: at, message: "an indented header" };
+      }
     } else {
       level = first - at;
       const close = code === 91 ? text.lastIndexOf("]", end - 1) : -1;
@@ -154,7 +160,6 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
           bodyStart: next,
           end: text.length,
           keys: [],
-          bareReturn: false,
         };
         file.sections.push(section);
         if (headers.has(section.header) && section.header !== "DEFAULT") {
@@ -191,7 +196,8 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
         }
       }
     }
-    if (bare && section) section.bareReturn = true;
+    // Python ends a line there, everybody else does not.
+    if (bare && section) section.doubt ??= { offset: at, message: "a carriage return without a line feed" };
   }
   return file;
 }
