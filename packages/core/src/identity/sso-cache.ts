@@ -23,6 +23,8 @@ export interface CacheFiles {
   read(name: string): Uint8Array | undefined;
   /** Under a lock: reads, edits, replaces atomically (new files 0600); undefined deletes. */
   edit(name: string, edit: (bytes: Uint8Array | undefined) => Uint8Array | undefined): Promise<void>;
+  /** Runs `work` while no other Leapp process runs any for that file. */
+  exclusively<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 
 /** Tokens are a few kilobytes; anything larger is not one. */
@@ -36,11 +38,12 @@ export function cacheFileName(integration: Pick<Integration, "ssoSession" | "sta
 
 /** What another tool left for this integration: same name, start URL, region and scopes; else undefined. */
 export function readShared(files: CacheFiles, integration: Integration): SignIn | undefined {
-  return parse(files.read(cacheFileName(integration)), integration);
+  const there = read(files.read(cacheFileName(integration)), integration);
+  return there === "foreign" ? undefined : there;
 }
 
 /**
- * Writes a sign-in, unless the file holds another tool's that lasts longer.
+ * Writes a sign-in, unless the file holds another tool's that lasts longer or is for something else.
  * @param refused access tokens that the server does not take any more, whatever their files say.
  */
 export async function writeShared(
@@ -50,9 +53,10 @@ export async function writeShared(
   refused: ReadonlySet<string>,
 ): Promise<void> {
   await files.edit(cacheFileName(integration), (bytes) => {
-    const theirs = parse(bytes, integration);
-    const keep = theirs && theirs.expiresAt > signIn.expiresAt && !refused.has(theirs.accessToken);
-    return keep ? bytes : format(integration, signIn);
+    const there = read(bytes, integration);
+    if (there === "foreign") return bytes;
+    const newer = there && there.expiresAt > signIn.expiresAt && !refused.has(there.accessToken);
+    return newer ? bytes : format(integration, signIn);
   });
 }
 
@@ -62,50 +66,42 @@ export async function forgetShared(
   integration: Integration,
   accessToken: string,
 ): Promise<void> {
-  await files.edit(cacheFileName(integration), (bytes) =>
-    parse(bytes, integration)?.accessToken === accessToken ? undefined : bytes,
-  );
+  await files.edit(cacheFileName(integration), (bytes) => {
+    const there = read(bytes, integration);
+    return there && there !== "foreign" && there.accessToken === accessToken ? undefined : bytes;
+  });
 }
 
-function parse(bytes: Uint8Array | undefined, integration: Integration): SignIn | undefined {
-  if (!bytes || bytes.length > largest) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
-  if (typeof json !== "object" || json === null) return undefined;
-  const {
-    accessToken,
-    expiresAt,
-    refreshToken,
-    clientId,
-    clientSecret,
-    registrationExpiresAt,
-    startUrl,
-    region,
-    scopes,
-  } = json as Record<string, unknown>;
+/** Undefined: no sign-in at all. `foreign`: one of another instance, or with other scopes. */
+function read(bytes: Uint8Array | undefined, integration: Integration): SignIn | "foreign" | undefined {
+  const { accessToken, expiresAt, ...json } = parse(bytes);
   const expires = time(expiresAt);
   if (typeof accessToken !== "string" || accessToken === "" || expires === undefined) return undefined;
-  if (typeof startUrl === "string" && !sameUrl(startUrl, integration.startUrl)) return undefined;
-  if (typeof region === "string" && region !== integration.region) return undefined;
+  const { startUrl, region } = integration;
+  const { scopes } = json;
+  if (typeof json.startUrl === "string" && !sameUrl(json.startUrl, startUrl)) return "foreign";
+  if (typeof json.region === "string" && json.region !== region) return "foreign";
   // IDE plug-ins name their scopes and write others than ours.
-  if (Array.isArray(scopes) && !ssoScopes.every((scope) => scopes.includes(scope))) return undefined;
+  if (Array.isArray(scopes) && !ssoScopes.every((scope) => scopes.includes(scope))) return "foreign";
 
-  const signIn: SignIn = {
-    startUrl: integration.startUrl,
-    region: integration.region,
-    accessToken,
-    expiresAt: expires,
-  };
-  const registration = time(registrationExpiresAt);
+  const signIn: SignIn = { startUrl, region, accessToken, expiresAt: expires };
+  const { refreshToken, clientId, clientSecret } = json;
   if (typeof refreshToken === "string" && typeof clientId === "string" && typeof clientSecret === "string") {
     signIn.refreshToken = refreshToken;
-    signIn.client = { clientId, clientSecret, expiresAt: registration ?? expires };
+    signIn.client = { clientId, clientSecret, expiresAt: time(json.registrationExpiresAt) ?? expires };
   }
   return signIn;
+}
+
+/** Members of the JSON object; none where it is something else. */
+function parse(bytes: Uint8Array | undefined): Record<string, unknown> {
+  if (!bytes || bytes.length > largest) return {};
+  try {
+    const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof json === "object" && json !== null ? (json as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
 }
 
 function format(integration: Integration, signIn: SignIn): Uint8Array {
