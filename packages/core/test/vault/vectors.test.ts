@@ -28,7 +28,11 @@ describe("vault format 1", () => {
   }
   for (const { comment, passphrase, vaultId, derivation, sealed, key } of vectors.wrapped) {
     test(`${key ? "unwraps" : "refuses"}: ${comment}`, async () => {
-      const unwrapped = await unwrapKey({ derivation: derivation as Derivation, sealed }, vaultId, passphrase);
+      const unwrapped = await unwrapKey(
+        { derivation: derivation as Derivation, sealed },
+        vaultId,
+        passphrase,
+      );
       expect(unwrapped?.toString("hex") ?? null).toBe(key);
     });
   }
