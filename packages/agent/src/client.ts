@@ -41,7 +41,7 @@ export async function connectAgent(options: ConnectOptions): Promise<AgentClient
     // The old agent hands its credentials to its successor, or stops (docs/spec/agent-protocol.md).
     await client.call("agent.replace", { version }).catch(() => {});
     await new Promise<void>((closed) => client.onClose(closed));
-    client = await reach(paths, options);
+    client = (await heir(paths)) ?? (await reach(paths, options));
     await greet(client, options);
   }
   return client;
@@ -85,6 +85,16 @@ export function isNewer(ours: string, theirs: string): boolean {
   );
   for (let i = 0; i < 3; i++) if (a![i] !== b![i]) return (a![i] ?? 0) > (b![i] ?? 0);
   return false;
+}
+
+/** The agent that the old one started, once it listens; undefined when none does in time. */
+async function heir(paths: Paths): Promise<AgentClient | undefined> {
+  for (const until = Date.now() + 2_000; Date.now() < until; ) {
+    const client = await open(paths).catch(() => undefined);
+    if (client) return client;
+    await new Promise((resume) => setTimeout(resume, 10));
+  }
+  return undefined;
 }
 
 async function reach(paths: Paths, options: ConnectOptions): Promise<AgentClient> {

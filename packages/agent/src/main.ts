@@ -1,5 +1,5 @@
 /** The agent process: one per user and LEAPP_HOME, started on demand, alone in opening the vault. */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { editFile } from "../../core/src/aws-config/file.ts";
 import { LeappError } from "../../core/src/errors.ts";
@@ -16,7 +16,14 @@ import { systemClock } from "./platform/clock.ts";
 import { fileOps, tryLock } from "./platform/files.ts";
 import { detectKeychain } from "./platform/keychain.ts";
 import { ensureHome, resolvePaths } from "./platform/paths.ts";
-import { hardenProcess, installedAs, resolvesToUs } from "./platform/process.ts";
+import {
+  hardenProcess,
+  installedAs,
+  resolvesToUs,
+  spawnDetached,
+  stdinText,
+  userName,
+} from "./platform/process.ts";
 import { createPrompts } from "./prompts.ts";
 import { protocolVersion } from "./protocol.ts";
 import { serve } from "./server.ts";
@@ -31,8 +38,21 @@ export interface AgentOptions {
   /** What `credential_process` starts with. */
   command: () => string;
   browser?: Browser;
+  /** The local user's name, for role session names. */
+  user?: string;
   /** Ends the process; a test's agent lives in the test's own. */
   exit: () => void;
+  /** What an older agent handed over. */
+  inherited?: Inherited;
+  /** Starts the successor with what this agent holds. False: there is none. */
+  succeed?: (inheritance: Inherited) => Promise<boolean>;
+}
+
+/** From an agent to its successor, through a pipe that only the two of them hold. */
+export interface Inherited {
+  /** The vault's master key, base64, where it was unlocked. */
+  vaultKey?: string;
+  credentials: ReturnType<Engine["cache"]["export"]>;
 }
 
 export interface Agent {
@@ -68,7 +88,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     prompts,
     vault: access,
     fileOps,
-    user: env.USER || env.LOGNAME || env.USERNAME || "user",
+    user: options.user ?? "user",
     command: options.command,
     browser: options.browser ?? systemBrowser(() => desktop),
     sharedCache: sharedCacheAt(join(dirname(paths.awsConfig), "sso", "cache")),
@@ -106,11 +126,24 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       return null;
     },
     "agent.replace": () => {
-      setImmediate(stop);
+      setImmediate(async () => {
+        const vaultKey =
+          vault.status().state === "unlocked" ? vault.exportKey().toString("base64") : undefined;
+        const inheritance = { vaultKey, credentials: engine.cache.export() };
+        const succeeded = await options.succeed?.(inheritance).catch(() => false);
+        log.note("info", succeeded ? "handed over to a newer agent" : "makes way for a newer agent");
+        stop();
+      });
       return null;
     },
   };
   const handle = createHandle(engine, agentHandlers);
+
+  if (options.inherited) {
+    const { vaultKey, credentials } = options.inherited;
+    if (vaultKey) vault.unlockWithKey(Buffer.from(vaultKey, "base64"));
+    engine.cache.import(credentials);
+  }
 
   rmSync(paths.socket, { force: true });
   const server = serve(paths.socket, {
@@ -139,25 +172,38 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   return { engine, stop };
 }
 
-/** `leapp-core agent run` */
-export async function runAgent(): Promise<void> {
+/** `leapp-core agent run`. `takeOver`: an older agent started us and hands over through stdin. */
+export async function runAgent({ takeOver = false } = {}): Promise<void> {
   hardenProcess();
   const env = process.env as Record<string, string | undefined>;
   const paths = resolvePaths(env);
   ensureHome(paths);
-  // Whoever loses the race for the lock is not needed.
-  const lock = tryLock(`${paths.home}/agent.lock`);
+  const inherited = takeOver ? await receiveInheritance() : undefined;
+  const lockFile = `${paths.home}/agent.lock`;
+  // Whoever loses the race for the lock is not needed; an heir waits for the old agent to let go of it.
+  const patience = Date.now() + (takeOver ? 5_000 : 0);
+  let lock = tryLock(lockFile);
+  while (!lock && Date.now() < patience) {
+    await new Promise((resume) => setTimeout(resume, 5));
+    lock = tryLock(lockFile);
+  }
   if (!lock) process.exit(0);
+  const { core } = installedAs();
   const agent = await startAgent({
     paths,
     env,
     clock: systemClock,
     keychain: detectKeychain,
-    command: () => {
-      const { launcher, core } = installedAs();
-      return resolvesToUs("leapp") ? "leapp" : (launcher ?? core);
-    },
+    inherited,
+    user: userName(),
+    command: () => (resolvesToUs("leapp") ? "leapp" : (installedAs().launcher ?? core)),
     exit: () => process.exit(0),
+    // Only to the program we were started from, replaced on disk by an upgrade, and only if it is trustworthy.
+    async succeed(inheritance) {
+      if (!isOurs(core)) return false;
+      await spawnDetached(core, ["agent", "run", "--take-over"], env, JSON.stringify(inheritance));
+      return true;
+    },
   });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, agent.stop);
   process.on("uncaughtException", (error) =>
@@ -166,6 +212,22 @@ export async function runAgent(): Promise<void> {
   process.on("unhandledRejection", (error) =>
     agent.engine.log.note("error", `unhandled: ${(error as Error)?.stack ?? error}`),
   );
+}
+
+async function receiveInheritance(): Promise<Inherited | undefined> {
+  try {
+    return JSON.parse(await stdinText());
+  } catch {
+    // The old agent died before it had written all: its successor starts with nothing.
+    return undefined;
+  }
+}
+
+/** Whether nobody but this user and the administrator could have written the file. */
+function isOurs(file: string): boolean {
+  if (!process.geteuid) return true;
+  const found = statSync(file, { throwIfNoEntry: false });
+  return !!found && [0, process.geteuid()].includes(found.uid) && (found.mode & 0o022) === 0;
 }
 
 /** The AWS CLI's cache of SSO tokens, edited under the same lock and as atomically as the config file. */
@@ -181,6 +243,15 @@ function sharedCacheAt(folder: string): CacheFiles {
     async edit(name, edit) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       await editFile(join(folder, name), edit, fileOps);
+    },
+    async exclusively(name, work) {
+      // Another lock than the one of an edit, which `work` takes in between.
+      const release = await fileOps.lock(`${join(folder, name)}.exclusively`);
+      try {
+        return await work();
+      } finally {
+        release();
+      }
     },
   };
 }

@@ -9,9 +9,9 @@ async function main(args: string[]): Promise<number> {
     await generate(id);
     return 0;
   }
-  if (noun === "agent" && verb === "run" && args.length === 2) {
+  if (noun === "agent" && verb === "run") {
     const { runAgent } = await import("../../agent/src/main.ts");
-    await runAgent();
+    await runAgent({ takeOver: id === "--take-over" });
     // It serves until it ends its process itself.
     return new Promise<never>(() => {});
   }

@@ -85,16 +85,16 @@ function leappHome(env: Environment, platform: NodeJS.Platform): string {
 
 function personHome(env: Environment, platform: NodeJS.Platform): string {
   if (platform === "win32") return env.USERPROFILE || homedir();
-  return env.HOME || passwdHome() || homedir();
+  return env.HOME || passwdEntry()?.home || homedir();
 }
 
-/** The home folder in /etc/passwd. os.homedir() cannot be asked: it believes HOME. */
-function passwdHome(): string | undefined {
+/** Name and home folder in /etc/passwd. The os module cannot be asked: it believes USER and HOME. */
+export function passwdEntry(): { name: string; home: string } | undefined {
   const uid = String(process.geteuid?.());
   try {
     for (const line of readFileSync("/etc/passwd", "utf8").split("\n")) {
       const fields = line.split(":");
-      if (fields[2] === uid) return fields[5] || undefined;
+      if (fields[2] === uid) return { name: fields[0] ?? "", home: fields[5] ?? "" };
     }
   } catch {
     // No such file, as in an empty container: the caller asks the system otherwise.

@@ -2,6 +2,7 @@
 import { type FFIFunction, dlopen } from "bun:ffi";
 import { accessSync, constants, existsSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { passwdEntry } from "./paths.ts";
 import { LeappError } from "../../../core/src/errors.ts";
 import type { CallerProcess } from "../../../core/src/model.ts";
 
@@ -137,25 +138,39 @@ function macWorkingFolder(pid: number): string | undefined {
   return new TextDecoder().decode(path.subarray(0, path.indexOf(0))) || undefined;
 }
 
+/** All of stdin, as text. */
+export const stdinText = (): Promise<string> => Bun.stdin.text();
+
+/** The local user's name. Not os.userInfo(): in Bun it believes USER. */
+export function userName(): string {
+  const { USER, LOGNAME, USERNAME } = process.env;
+  return USER || LOGNAME || USERNAME || passwdEntry()?.name || "user";
+}
+
 /**
- * Starts a program that outlives us: a session of its own, nothing of our terminal, folder or open files.
+ * Starts a program that outlives us, with `input` on its stdin, which is through when the promise is: a session of its own, nothing of our terminal, folder or open files.
  * @throws LeappError `agent-unavailable` when it cannot be run.
  */
 export function spawnDetached(
   command: string,
   args: string[],
   env: Record<string, string | undefined>,
-): void {
+  input = "",
+): Promise<void> {
   try {
-    Bun.spawn([command, ...args], {
+    const child = Bun.spawn([command, ...args], {
       cwd: "/",
       env,
-      stdin: "ignore",
+      stdin: input ? "pipe" : "ignore",
       stdout: "ignore",
       stderr: "ignore",
       detached: true,
       windowsHide: true,
-    }).unref();
+    });
+    child.unref();
+    if (!child.stdin) return Promise.resolve();
+    child.stdin.write(input);
+    return Promise.resolve(child.stdin.end()).then(() => {});
   } catch (cause) {
     throw new LeappError("agent-unavailable", `cannot run ${command}`, {
       hint: "install leapp again",
