@@ -22,7 +22,7 @@ export function checkDuration(kind: keyof typeof durationLimits, seconds: number
 
 /** A role session name, in which `{user}` and `{session}` may stand. */
 export function checkRoleSessionName(template: string): void {
-  if (/^([\w+=,.@-]|\{user\}|\{session\}){2,128}$/.test(template)) return;
+  if (/^(?=..)([\w+=,.@-]|\{user\}|\{session\}){1,64}$/.test(template)) return;
   fail(
     `"${shorten(template)}" is not a role session name`,
     "use 2 to 64 letters, digits and +=,.@-_ ; {user} and {session} are filled in",
