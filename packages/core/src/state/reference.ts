@@ -11,16 +11,21 @@ export const shortestPrefix = 8;
 
 export function notFound(what: string, reference: string, names: readonly string[]): LeappError {
   const near = nearest(reference, names);
-  return new LeappError("not-found", `there is no ${what} ${JSON.stringify(reference)}`, {
+  return new LeappError("not-found", `there is no ${what} ${quoted(reference)}`, {
     hint: near.length > 0 ? `did you mean ${near.join(", ")}?` : undefined,
   });
 }
 
 export function ambiguous(what: string, reference: string, candidates: readonly string[]): LeappError {
   const shown = candidates.slice(0, 5).join(", ") + (candidates.length > 5 ? ", ..." : "");
-  return new LeappError("conflict", `${JSON.stringify(reference)} stands for several ${what}s: ${shown}`, {
+  return new LeappError("conflict", `${quoted(reference)} stands for several ${what}s: ${shown}`, {
     hint: "give the whole name or more of the id",
   });
+}
+
+/** Somebody may have piped a file into it. */
+function quoted(reference: string): string {
+  return JSON.stringify(reference.length > 100 ? `${reference.slice(0, 100)}...` : reference);
 }
 
 /** Up to three names that a person may have meant: those with the word in them, and those a few typos away. */
