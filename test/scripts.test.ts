@@ -11,6 +11,9 @@
  *   json PATH = VALUE          a value in the last stdout, PATH like `session.profiles.0`
  *   stdin TEXT                 for the next program; without it stdin is empty
  *   tty RE ANSWER              the next program runs on a terminal; at RE, ANSWER is typed (^C, ^U, or keys)
+ *   alongside RE PROGRAM …     starts a program on a terminal of its own, and goes on when it shows RE
+ *   finish                     waits until that one has ended well; what it showed becomes stdout
+ *   needs PROGRAM              the script is left out, and says so, where that program is not installed
  *   env NAME=VALUE             for every program from here on; `env NAME=` takes it away
  *   let NAME RE                the first group of RE in the last stdout becomes $NAME
  *   advance SECONDS            moves the sandbox's clock; `deny ROLE` `fail KIND ACTION` make AWS refuse
@@ -52,12 +55,18 @@ afterAll(() => {
 for (const name of readdirSync(folder)
   .filter((file) => file.endsWith(".txt"))
   .sort()) {
-  test(name, async () => runScript(join(folder, name)), 60_000);
+  const needed = /^needs (\S+)$/m.exec(readFileSync(join(folder, name), "utf8"))?.[1];
+  const lacking = needed !== undefined && !Bun.which(needed);
+  // In CI everything is installed, so that a script left out there is a failure.
+  const run = lacking && process.env.CI !== "true" ? test.skip : test;
+  run(lacking ? `${name} (needs ${needed})` : name, () => runScript(join(folder, name)), 60_000);
 }
 
 test("the scripts checked the JSON of every command", () => {
   expect([...schemas.keys()].filter((name) => !checked.has(name))).toEqual([]);
 });
+
+type Keys = { at: RegExp; answer: string }[];
 
 interface World {
   cwd: string;
@@ -69,7 +78,8 @@ interface World {
   stdout: string;
   stderr: string;
   stdin: string;
-  keys: { at: RegExp; answer: string }[];
+  keys: Keys;
+  alongside: Terminal | undefined;
   counted: Map<string, number>;
 }
 
@@ -128,6 +138,7 @@ async function createWorld(): Promise<World> {
     stderr: "",
     stdin: "",
     keys: [],
+    alongside: undefined,
     counted: new Map(),
   };
 }
@@ -146,6 +157,7 @@ async function runScript(path: string): Promise<void> {
       }
     }
   } finally {
+    world.alongside?.child.kill();
     await run(world, ["leapp", "agent", "stop"]);
     await world.sandbox.stop();
   }
@@ -239,6 +251,18 @@ async function runLine(world: World, line: string): Promise<void> {
       world.keys.push({ at: pattern(world, re!), answer });
       return;
     }
+    case "alongside": {
+      const [re, ...command] = words(fill(world, rest));
+      world.alongside = openTerminal(world, command, [{ at: new RegExp(re!, "m"), answer: "" }]);
+      await world.alongside.answered;
+      return;
+    }
+    case "finish": {
+      const code = await world.alongside!.child.exited;
+      world.stdout = world.alongside!.screen();
+      if (code !== 0) throw new Error(`exit code ${code}, not 0`);
+      return;
+    }
     case "env": {
       const [, name, text] = /^([A-Z_a-z0-9]+)=(.*)$/s.exec(rest)!;
       if (text) world.env[name!] = fill(world, text);
@@ -252,6 +276,9 @@ async function runLine(world: World, line: string): Promise<void> {
       world.variables.set(name!, found);
       return;
     }
+    case "needs":
+      if (!Bun.which(rest)) throw new Error(`${rest} is not installed`);
+      return;
     case "advance":
       world.sandbox.advance(Number(rest) * 1000);
       return;
@@ -306,10 +333,20 @@ function checkJson(args: string[], stdout: string): void {
   checked.add(name);
 }
 
-/** All three outputs are the terminal; what it shows is `stdout`. */
-async function runOnTerminal(world: World, command: string[], keys: World["keys"]): Promise<number> {
+interface Terminal {
+  child: Bun.Subprocess;
+  /** Settles when every question has been answered, or the program has ended. */
+  answered: Promise<void>;
+  /** Everything shown so far. */
+  screen(): string;
+  unanswered(): RegExp | undefined;
+}
+
+/** The program's input and outputs are a terminal of 100 by 40. An empty answer at the last key types nothing. */
+function openTerminal(world: World, command: string[], keys: Keys): Terminal {
   const controls: Record<string, string> = { "^C": "\u0003", "^U": "\u0015", "^H": "\u007f" };
   const decoder = new TextDecoder();
+  const { promise: answered, resolve } = Promise.withResolvers<void>();
   let shown = "";
   let seen = 0;
   const waiting = [...keys];
@@ -328,16 +365,31 @@ async function runOnTerminal(world: World, command: string[], keys: World["keys"
           waiting.shift();
           // Filled in only now: an MFA code counts for 30 s.
           const typed = fill(world, next.answer).replace(/\^[CUH]/g, (name) => controls[name]!);
-          terminal.write(typed.endsWith("\u0003") ? typed : `${typed}\r`);
+          if (typed || waiting.length > 0) terminal.write(typed.endsWith("\u0003") ? typed : `${typed}\r`);
         }
+        resolve();
       },
     },
   });
   const stuck = setTimeout(() => child.kill(), 20_000);
-  const code = await child.exited;
-  clearTimeout(stuck);
-  world.stdout = shown.replaceAll("\r\n", "\n");
+  child.exited.then(() => {
+    clearTimeout(stuck);
+    resolve();
+  });
+  return {
+    child,
+    answered,
+    screen: () => shown.replaceAll("\r\n", "\n"),
+    unanswered: () => waiting[0]?.at,
+  };
+}
+
+/** What the terminal shows is `stdout`. */
+async function runOnTerminal(world: World, command: string[], keys: Keys): Promise<number> {
+  const terminal = openTerminal(world, command, keys);
+  const code = await terminal.child.exited;
+  world.stdout = terminal.screen();
   world.stderr = "";
-  if (waiting.length > 0) throw new Error(`the terminal never showed ${waiting[0]!.at}`);
+  if (terminal.unanswered()) throw new Error(`the terminal never showed ${terminal.unanswered()}`);
   return code;
 }
