@@ -19,13 +19,17 @@ export const listenForCallback: Listen = async (answer) => {
     { maxHeaderSize: 16 * 1024, requestTimeout: 10_000 },
     async (request, response) => {
       const url = URL.parse(request.url ?? "/", "http://127.0.0.1");
-      const { status, html } = await answer({
-        method: request.method ?? "",
-        host: request.headers.host ?? "",
-        path: url?.pathname ?? "/",
-        query: url?.searchParams ?? new URLSearchParams(),
-      });
-      response.writeHead(status, headers).end(html);
+      try {
+        const { status, html } = await answer({
+          method: request.method ?? "",
+          host: request.headers.host ?? "",
+          path: url?.pathname ?? "/",
+          query: url?.searchParams ?? new URLSearchParams(),
+        });
+        response.writeHead(status, headers).end(html);
+      } catch {
+        response.writeHead(500, headers).end();
+      }
     },
   );
   await new Promise<void>((resolve, reject) => {

@@ -104,7 +104,8 @@ export async function signInWithBrowser(
     } catch (error) {
       const failure = LeappError.of(error);
       outcome.reject(failure);
-      return page(400, "The sign-in failed", `${failure.message}. You can close this tab.`);
+      const reason = failure.message.slice(0, 1).toUpperCase() + failure.message.slice(1);
+      return page(400, "The sign-in failed", `${reason}. You can close this tab.`);
     }
   });
 
