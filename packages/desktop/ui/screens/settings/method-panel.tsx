@@ -1,0 +1,148 @@
+/** What a change of the credential method means, before it is applied. */
+import { Download } from "lucide-react";
+import { useEffect, useState } from "react";
+import type { CredentialMethod } from "../../../../core/src/model.ts";
+import { AgentError } from "../../bridge/bridge.ts";
+import { Button } from "../../components/button.tsx";
+import { Modal } from "../../components/modal.tsx";
+import { Notice, sentence, Spinner } from "../../components/signs.tsx";
+import { useConnections, useResource } from "../../data/store.ts";
+import { useUi } from "../../data/ui.ts";
+import { useSetSetting } from "./parts.tsx";
+
+export function MethodPanel({ method, onClose }: { method: CredentialMethod; onClose(): void }) {
+  const { bridge, store } = useConnections();
+  const { say } = useUi();
+  const set = useSetSetting();
+  const byProcess = method === "credential-process-method";
+  const [lines, setLines] = useState<readonly string[]>();
+  const [failure, setFailure] = useState<AgentError>();
+  const [busy, setBusy] = useState(false);
+  useEffect(() => {
+    bridge.call("settings.preview-method", { method }).then(
+      (preview) => setLines(preview.lines),
+      (error) => setFailure(AgentError.of(error)),
+    );
+  }, [bridge, method]);
+  const apply = async () => {
+    setBusy(true);
+    try {
+      await set("credential-method", method);
+      await store.refresh("sessions");
+      say({ tone: "success", title: `Credentials are handed out by ${method}` });
+      onClose();
+    } catch (error) {
+      setFailure(AgentError.of(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Modal
+      title={method}
+      width={560}
+      onClose={onClose}
+      onSubmit={() => void apply()}
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look="primary" data-autofocus busy={busy}>
+            I acknowledge it
+          </Button>
+        </>
+      }
+    >
+      {byProcess ? (
+        <>
+          <p>
+            Tools run <code>leapp session generate</code> each time they need a credential, so the{" "}
+            <strong>leapp command line must be installed</strong> where they find it. Without it, started
+            profiles hand out nothing.
+          </p>
+          <CommandLine />
+        </>
+      ) : (
+        <Notice tone="amber">
+          Temporary keys will lie in <code>~/.aws/credentials</code> in plain text. Every program of yours,
+          and every backup of that file, can read them until they expire.
+        </Notice>
+      )}
+      <div className="field">
+        <h2>What changes now</h2>
+        {!lines && !failure && <Spinner label="Comparing" />}
+        {lines?.length === 0 && <p className="muted">No session is started, so no file changes.</p>}
+        {lines && lines.length > 0 && (
+          <pre className="code" tabIndex={0} aria-label="What changes now">
+            {lines.map((line, index) => (
+              <span
+                key={index}
+                className={line.startsWith("+") ? "plus" : line.startsWith("-") ? "minus" : undefined}
+              >
+                {`${line}\n`}
+              </span>
+            ))}
+          </pre>
+        )}
+      </div>
+      {failure && (
+        <Notice tone="red" hint={failure.hint && sentence(failure.hint)}>
+          {sentence(failure.message)}
+        </Notice>
+      )}
+    </Modal>
+  );
+}
+
+/** Whether the command line is there, and the button that puts it there. */
+export function CommandLine() {
+  const { bridge, store } = useConnections();
+  const { say } = useUi();
+  const { value: status, error } = useResource("commandLine");
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<AgentError>();
+  const install = async () => {
+    setBusy(true);
+    setFailure(undefined);
+    try {
+      const done = await bridge.call("command-line.install", {});
+      for (const notice of done.notices) say({ tone: "info", title: sentence(notice) });
+      await store.refresh("commandLine");
+    } catch (caught) {
+      setFailure(AgentError.of(caught));
+    }
+    setBusy(false);
+  };
+  const button = (
+    <Button small icon={Download} busy={busy} onClick={() => void install()}>
+      Install
+    </Button>
+  );
+  if (error) return <Notice tone="red">{sentence(error.message)}</Notice>;
+  if (!status) return <Spinner label="Looking for the command line" />;
+  return (
+    <>
+      {status.onPath ? (
+        <Notice tone="green" hint={status.version && `Version ${status.version}`}>
+          The command line is installed
+          {status.command && status.command !== "leapp" ? `: ${status.command}` : "."}
+        </Notice>
+      ) : status.command ? (
+        <Notice
+          tone="accent"
+          hint={`Install puts it at ${status.target}, so that the short name works as well.`}
+          action={button}
+        >
+          The command line is there, under its full name: <code className="selectable">{status.command}</code>
+        </Notice>
+      ) : (
+        <Notice tone="amber" hint={`Install puts it at ${status.target}.`} action={button}>
+          The command line is not installed where tools can run it.
+        </Notice>
+      )}
+      {failure && (
+        <Notice tone="red" hint={failure.hint && sentence(failure.hint)}>
+          {sentence(failure.message)}
+        </Notice>
+      )}
+    </>
+  );
+}
