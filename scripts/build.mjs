@@ -12,6 +12,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -44,39 +45,48 @@ function build(target, folder) {
   const stamp = join(folder, ".build.json");
   const inputs = hashInputs(target, compiler);
   const exe = target.os === "win32" ? ".exe" : "";
-  const core = join(folder, `leapp-core${exe}`);
-  const launcher = join(folder, `leapp${exe}`);
-  if ([core, launcher, stamp].every(existsSync) && readFileSync(stamp, "utf8") === inputs) {
-    console.log(`${relative(root, folder)}: up to date`);
-    return;
-  }
-  const started = Date.now();
-  mkdirSync(folder, { recursive: true });
-  rmSync(stamp, { force: true });
-  buildCore(target, core);
-  rmSync(launcher, { force: true });
-  if (compiler) {
-    const [command, ...flags] = compiler;
-    if (run(command, [...flags, ...cFlags, "-o", launcher, "launcher/launcher.c"]) !== 0)
-      fail("the launcher");
-  } else {
-    // One file with two names, so that no 110 MB are spent on the second.
-    try {
-      linkSync(core, launcher);
-    } catch {
-      copyFileSync(core, launcher);
+  const names = [`leapp-core${exe}`, `leapp${exe}`];
+  const shown = relative(root, folder);
+  if ([...names.map((name) => join(folder, name)), stamp].every(existsSync)) {
+    if (readFileSync(stamp, "utf8") === inputs) {
+      console.log(`${shown}: up to date`);
+      return;
     }
   }
+  const started = Date.now();
+  // Built aside and moved into place, so that whoever runs the old programs meanwhile can go on.
+  const aside = join(folder, `.new-${process.pid}`);
+  mkdirSync(aside, { recursive: true });
+  process.once("exit", () => rmSync(aside, { recursive: true, force: true }));
+  const [core, launcher] = names.map((name) => join(aside, name));
+  buildCore(target, core);
+  buildLauncher(compiler, core, launcher);
   const ran = proveItRuns(target, core, launcher);
+  rmSync(stamp, { force: true });
+  for (const name of names) renameSync(join(aside, name), join(folder, name));
   writeFileSync(stamp, inputs);
+  rmSync(aside, { recursive: true });
+
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
   const how = compiler ? `launcher by ${compiler.join(" ")}` : "no C compiler for it: leapp is leapp-core";
-  console.log(
-    `${relative(root, folder)}: built in ${((Date.now() - started) / 1000).toFixed(1)} s (${how}; ${ran ? "it runs" : "not run here"})`,
-  );
+  console.log(`${shown}: built in ${seconds} s (${how}; ${ran ? "it runs" : "not run here"})`);
   if (target.name === "darwin-x64" && process.platform !== "darwin")
-    console.log(
-      "  darwin-x64 carries a stale signature: run `codesign --force --sign - leapp-core` on a Mac",
-    );
+    console.log(`  its stale signature: run \`codesign --force --sign - ${shown}/leapp-core\` on a Mac`);
+}
+
+function buildLauncher(compiler, core, output) {
+  if (compiler) {
+    const [command, ...flags] = compiler;
+    const args = [...flags, ...cFlags, "-o", output, "launcher/launcher.c"];
+    if (run(command, args) !== 0) fail("the launcher");
+    return;
+  }
+  // One file with two names, so that no 110 MB are spent on the second.
+  try {
+    linkSync(core, output);
+  } catch {
+    copyFileSync(core, output);
+  }
 }
 
 /** The first compiler that is here: a static musl program starts fastest, then static glibc, then what there is. */

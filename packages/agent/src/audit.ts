@@ -244,7 +244,7 @@ export function openAudit(
         .statement<AuditRow>(`SELECT * FROM audit WHERE ${condition} ORDER BY sequence DESC LIMIT ?`)
         .all(...parameters, limit)
         .reverse()
-        .map((row) => ({ ...fieldsOf(row), hash: hex(row.hash) }));
+        .map((row) => ({ ...(readable(row) ?? unreadable(row)), hash: hex(row.hash) }));
     },
     verify,
   };
@@ -273,14 +273,25 @@ function fieldsOf(row: Omit<AuditRow, "hash" | "seal">): Omit<AuditRecord, "hash
   return { sequence, at, sessionId, ...JSON.parse(body), previous: hex(previous) };
 }
 
-function hashOf(row: Omit<AuditRow, "hash" | "seal">): Buffer {
-  let text: string;
+function readable(row: Omit<AuditRow, "hash" | "seal">): Omit<AuditRecord, "hash"> | undefined {
   try {
-    text = canonical(fieldsOf(row));
+    return fieldsOf(row);
   } catch {
-    text = "not JSON any more";
+    return undefined;
   }
-  return createHash("sha256").update(text).digest();
+}
+
+/** A record that somebody broke is shown as such; `verify` says the rest. */
+function unreadable(row: AuditRow): Omit<AuditRecord, "hash"> {
+  const body = JSON.stringify({ sessionName: "(unreadable)", method: "unreadable", callers: [] });
+  return fieldsOf({ ...row, body });
+}
+
+function hashOf(row: Omit<AuditRow, "hash" | "seal">): Buffer {
+  const fields = readable(row);
+  return createHash("sha256")
+    .update(fields ? canonical(fields) : "unreadable")
+    .digest();
 }
 
 function sealOf(key: Buffer, hash: Uint8Array): Buffer {

@@ -446,6 +446,8 @@ export function createEngine(options: EngineOptions): Engine {
       await started.recover(() => vault.open(nobody));
       for (const { sessionId, method, phase } of started.list()) {
         const session = state.sessions.get(sessionId);
+        // What was inherited from an older agent goes on being renewed.
+        if (session && cache.size() > 0) cache.watch(keyOf(session).key);
         if (!session || method !== "credential-file-method" || phase !== "started") continue;
         // Its success writes the keys, its failure is the session's problem.
         await Promise.resolve(engine.credentials(session, { audience: nobody })).catch(() => {});

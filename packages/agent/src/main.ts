@@ -175,7 +175,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 /** `leapp-core agent run`. `takeOver`: an older agent started us and hands over through stdin. */
 export async function runAgent({ takeOver = false } = {}): Promise<void> {
   hardenProcess();
-  const env = process.env as Record<string, string | undefined>;
+  const env = { ...process.env } as Record<string, string | undefined>;
+  // Bun's fetch would follow these behind the back of the settings; ours are given to it call by call.
+  for (const name of Object.keys(process.env))
+    if (/^(https?|all|no)_proxy$/i.test(name)) delete process.env[name];
   const paths = resolvePaths(env);
   ensureHome(paths);
   const inherited = takeOver ? await receiveInheritance() : undefined;

@@ -88,7 +88,7 @@ export function callersOf(pid: number, depth = 4): { callers: CallerProcess[]; c
     const found = look(next);
     if (!found) break;
     const { executable, parent } = found;
-    if (!executable || (executable !== core && executable !== launcher)) {
+    if (!executable || ![core, launcher].includes(executable.replace(replaced, ""))) {
       callers.push(executable ? { pid: next, executable } : { pid: next });
     }
     next = parent;
@@ -96,6 +96,9 @@ export function callersOf(pid: number, depth = 4): { callers: CallerProcess[]; c
   const cwd = onLinux ? linkAt(`/proc/${pid}/cwd`) : macWorkingFolder(pid);
   return cwd ? { callers, cwd } : { callers };
 }
+
+/** What Linux adds to the path of a running program whose file was replaced, as an upgrade does. */
+const replaced = / \(deleted\)$/;
 
 interface Look {
   parent: number;
@@ -194,10 +197,11 @@ export function installedAs(): Installation {
   const windows = process.platform === "win32";
   // A compiled program's own modules lie in a file system of Bun's: /$bunfs/root, on Windows B:\~BUN\root.
   const compiled = /^(\/\$bunfs|.:[\\/]~BUN)/.test(import.meta.dir);
-  const folder = compiled ? dirname(real(process.execPath)) : join(import.meta.dir, "../../../../dist");
+  const program = real(process.execPath.replace(replaced, ""));
+  const folder = compiled ? dirname(program) : join(import.meta.dir, "../../../../dist");
   const launcher = join(folder, windows ? "leapp.exe" : "leapp");
   installation = {
-    core: compiled ? real(process.execPath) : join(folder, windows ? "leapp-core.exe" : "leapp-core"),
+    core: compiled ? program : join(folder, windows ? "leapp-core.exe" : "leapp-core"),
     launcher: existsSync(launcher) ? launcher : undefined,
   };
   return installation;
