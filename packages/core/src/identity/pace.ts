@@ -34,6 +34,7 @@ export interface Pace {
 export function createPace(clock: Clock, fullRate: number): Pace {
   let rate = fullRate;
   let next = 0;
+  let seen = 0;
   /** Throttled answers of requests that were out together count once. */
   let slowedAt = Number.NEGATIVE_INFINITY;
   let storms = 0;
@@ -41,12 +42,24 @@ export function createPace(clock: Clock, fullRate: number): Pace {
   const ordinary: Waiter[] = [];
   let cancelTimer: (() => void) | undefined;
 
+  /** The time; a clock that was put back takes the plan along, or nothing would go out for hours. */
+  function look(): number {
+    const now = clock.now();
+    if (now < seen) {
+      next -= seen - now;
+      cancelTimer?.();
+      cancelTimer = undefined;
+    }
+    seen = now;
+    return now;
+  }
+
   function run(): void {
     cancelTimer = undefined;
     for (;;) {
       const queue = urgent.length > 0 ? urgent : ordinary;
       if (queue.length === 0) return;
-      const now = clock.now();
+      const now = look();
       if (now < next) {
         cancelTimer = clock.at(next, run);
         return;
@@ -78,6 +91,7 @@ export function createPace(clock: Clock, fullRate: number): Pace {
         };
         signal?.addEventListener("abort", stop, { once: true });
         queue.push(waiter);
+        look();
         if (!cancelTimer) run();
       });
     },

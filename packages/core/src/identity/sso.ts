@@ -244,7 +244,8 @@ export function createSso(ports: SsoPorts): Sso {
           if (clock.now() + (retryAfter ?? 0) >= giveUpAt) throw failure;
         } else if (reason === "unwell" || failure.code === "network") {
           const backOff = retryAfter ?? Math.min(200 * 2 ** attempt, 5000);
-          if (attempt >= 4 || clock.now() + backOff >= giveUpAt) throw failure;
+          // Somebody waits for credentials; a listing of minutes is worth some more seconds.
+          if (attempt >= (urgent ? 2 : 4) || clock.now() + backOff >= giveUpAt) throw failure;
           await pause(clock, backOff, signal);
         } else {
           throw failure;

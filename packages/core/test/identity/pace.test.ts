@@ -84,3 +84,23 @@ test("who aborts leaves the queue, and pause rejects with the reason", async () 
   expect(next).toBe(true);
   expect(clock.waiting()).toBe(0);
 });
+
+test("a clock that is put back does not stop everything", async () => {
+  let offset = 0;
+  const manual = manualClock();
+  const clock = {
+    now: () => manual.now() + offset,
+    at: (at: number, run: () => void) => manual.at(at - offset, run),
+  };
+  const pace = createPace(clock, 20);
+  let out = 0;
+  for (let i = 0; i < 5; i += 1) void pace.turn().then(() => (out += 1));
+  await settle();
+  offset = -3 * 3_600_000;
+  void pace.turn().then(() => (out += 1));
+  for (let i = 0; i < 10; i += 1) {
+    manual.advance(50);
+    await settle();
+  }
+  expect(out).toBe(6);
+});

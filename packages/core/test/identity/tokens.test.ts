@@ -182,6 +182,18 @@ describe("revoked early", () => {
     expect((await credentials()).accountId).toBe(role.accountId);
   });
 
+  test("a clock that was wrong: ahead or behind, the next call works", async () => {
+    world.advanceOurs(3 * 60 * minute);
+    await credentials();
+    expect(refreshes()).toBe(1);
+    world.advanceOurs(-3 * 60 * minute);
+    world.advance(61 * minute);
+    // By our clock the token is good for hours; the server knows better.
+    await credentials();
+    expect(refreshes()).toBe(2);
+    expect(world.opened.length).toBe(1);
+  });
+
   test("an old token's 401 does not touch the new one", async () => {
     const old = await token();
     world.advance(50 * minute);
