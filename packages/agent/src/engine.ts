@@ -6,8 +6,14 @@ import { createSts, type Sts } from "../../core/src/aws/sts.ts";
 import { createWire, type Wire, wireOptions } from "../../core/src/aws/http.ts";
 import { credentialProcessCommand } from "../../core/src/aws-config/names.ts";
 import type { FileOps } from "../../core/src/aws-config/file.ts";
-import { type CredentialRequest, requestKey, requestOf } from "../../core/src/credentials/request.ts";
-import { resolve } from "../../core/src/credentials/resolve.ts";
+import {
+  type CredentialRequest,
+  type RequestContext,
+  requestKey,
+  requestOf,
+} from "../../core/src/credentials/request.ts";
+import { type ResolveContext, resolve } from "../../core/src/credentials/resolve.ts";
+import { keysRecord } from "../../core/src/credentials/iam-user.ts";
 import { credentialProcessLine } from "../../core/src/delivery/credential-process.ts";
 import { credentialsFileKeys } from "../../core/src/delivery/credentials-file.ts";
 import { LeappError } from "../../core/src/errors.ts";
@@ -63,6 +69,7 @@ const startLife = 30 * 60_000;
 export interface Engine extends EngineOptions {
   cache: Cache;
   started: Started;
+  requestContext(unsaved?: Session): RequestContext;
   settings(): Settings;
   /** By id, unique prefix of an id, or name. @throws LeappError `not-found`, `conflict` */
   session(reference: string): Session;
@@ -75,6 +82,12 @@ export interface Engine extends EngineOptions {
   record(
     record: Pick<AuditRecord, "method"> & { session: Session; credentials: Credentials; call?: Call },
   ): void;
+  /** Credentials of a session that is not saved, past the cache; `keys`: an IAM user's own, where new ones are tried. */
+  tryOut(
+    session: Session,
+    keys: { accessKeyId: string; secretAccessKey: string } | undefined,
+    audience: Audience,
+  ): Promise<Credentials>;
   sts(): Sts;
   wire(): Wire;
   sso(): Sso;
@@ -119,34 +132,37 @@ export function createEngine(options: EngineOptions): Engine {
   let sts: Sts | undefined;
   let sso: Sso | undefined;
 
+  function contextOf(audience: Audience, minimumLife?: number): ResolveContext {
+    return {
+      sts: engine.sts(),
+      clock,
+      env: options.env,
+      minimumLife,
+      secrets: vault.secrets(audience),
+      sso: {
+        sso: engine.sso(),
+        integration: (id) => state.integrations.get(id),
+        signIn: (integration) => engine.signIn(integration, audience),
+      },
+      credentials: async (source) =>
+        cache.get(requestKey(source), source, { audience, patience: () => undefined }),
+      ask({ sessionId, message }) {
+        const name = state.sessions.get(sessionId)?.name ?? "(new)";
+        return prompts.ask(
+          { kind: "mfa", sessionId, sessionName: name, message },
+          audience,
+          new LeappError("mfa-needed", `session ${name} needs an MFA code`, {
+            hint: `run: leapp session start ${quoted(name)}`,
+          }),
+        );
+      },
+    };
+  }
+
   const cache = createCache({
     clock,
     reachable: (audience) => prompts.reachable(audience),
-    resolve: (request, audience, minimumLife) =>
-      resolve(request, {
-        sts: engine.sts(),
-        clock,
-        env: options.env,
-        minimumLife,
-        secrets: vault.secrets(audience),
-        sso: {
-          sso: engine.sso(),
-          integration: (id) => state.integrations.get(id),
-          signIn: (integration) => engine.signIn(integration, audience),
-        },
-        credentials: async (source) =>
-          cache.get(requestKey(source), source, { audience, patience: () => undefined }),
-        ask: ({ sessionId, message }) => {
-          const name = state.sessions.get(sessionId)?.name ?? sessionId;
-          return prompts.ask(
-            { kind: "mfa", sessionId, sessionName: name, message },
-            audience,
-            new LeappError("mfa-needed", `session ${name} needs an MFA code`, {
-              hint: `run: leapp session start ${quoted(name)}`,
-            }),
-          );
-        },
-      }),
+    resolve: (request, audience, minimumLife) => resolve(request, contextOf(audience, minimumLife)),
     wanted(key) {
       let wanted: "always" | "while-used" | "no" = "no";
       for (const id of sessionsOfKey.get(key) ?? []) {
@@ -181,15 +197,18 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
+  /** `unsaved` stands for the stored session of the same id. */
+  const requestContext = (unsaved?: Session): RequestContext => ({
+    find: (id) => (id === unsaved?.id ? unsaved : state.sessions.get(id)),
+    integration: (id) => state.integrations.get(id),
+    settings: engine.settings(),
+    user: options.user,
+  });
+
   function keyOf(session: Session): { key: string; request: CredentialRequest } {
     let known = resolved.get(session.id);
     if (!known) {
-      const request = requestOf(session, {
-        find: (id) => state.sessions.get(id),
-        integration: (id) => state.integrations.get(id),
-        settings: engine.settings(),
-        user: options.user,
-      });
+      const request = requestOf(session, requestContext());
       known = { key: requestKey(request), request };
       resolved.set(session.id, known);
       const sharing = sessionsOfKey.get(known.key) ?? new Set();
@@ -245,6 +264,7 @@ export function createEngine(options: EngineOptions): Engine {
     cache,
     started,
     pending,
+    requestContext,
     settings: () => state.settings.all(),
     session: (reference) => state.sessions.find(reference),
     view: (session) =>
@@ -306,6 +326,21 @@ export function createEngine(options: EngineOptions): Engine {
     sts() {
       sts ??= createSts(engine.wire());
       return sts;
+    },
+    async tryOut(session, keys, audience) {
+      const request = requestOf(session, requestContext(session));
+      const context = contextOf(audience);
+      const { secrets } = context;
+      const own = keysRecord(session.id);
+      return resolve(request, {
+        ...context,
+        // What is tried out leaves nothing behind.
+        secrets: {
+          get: async (name) => (keys && name === own ? JSON.stringify(keys) : secrets.get(name)),
+          set: async () => {},
+          delete: async () => {},
+        },
+      });
     },
     sso() {
       sso ??= createSso({

@@ -2,6 +2,8 @@
 import { z } from "zod/mini";
 import { LeappError } from "../../core/src/errors.ts";
 import type { Engine } from "./engine.ts";
+import { commandLineHandlers } from "./handlers/command-line.ts";
+import { idpUrlHandlers } from "./handlers/idp-urls.ts";
 import { integrationHandlers } from "./handlers/integrations.ts";
 import { logHandlers } from "./handlers/log.ts";
 import { profileHandlers } from "./handlers/profiles.ts";
@@ -46,6 +48,8 @@ export function createHandle(
     ...vaultHandlers(engine),
     ...logHandlers(engine),
     ...integrationHandlers(engine),
+    ...idpUrlHandlers(engine),
+    ...commandLineHandlers(engine),
     ...more,
   };
   return (method, params, call) => {

@@ -240,6 +240,28 @@ export interface Methods {
   "profile.rename": [{ name: string; to: string }, { notices: string[] }];
   "profile.delete": [{ name: string; force?: boolean }, { notices: string[] }];
 
+  /**
+   * Named profiles for synced sessions by a template such as `{account}-{role}`. Without `apply` only the plan;
+   * with it all are written as started profiles in one edit.
+   */
+  "profile.generate": [
+    {
+      template?: string;
+      separator?: "-" | "_" | ".";
+      lowerCase?: boolean;
+      /** Only sessions in whose name, account, role or integration this text is found, any case. */
+      filter?: string;
+      apply?: boolean;
+      replace?: boolean;
+    },
+    {
+      profiles: { session: string; profile: string; clash?: string; unchanged: boolean }[];
+      notices: string[];
+    },
+  ];
+  /** Started profiles of ours whose session is gone, and named profiles that no session uses. */
+  "profile.prune": [{ dryRun?: boolean }, { removed: string[]; notices: string[] }];
+
   "settings.list": [Record<string, never>, Settings];
   "settings.set": [{ key: string; value: string }, { settings: Settings; notices: string[] }];
   "settings.preview-method": [{ method: CredentialMethod }, { lines: string[] }];

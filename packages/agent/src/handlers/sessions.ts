@@ -4,8 +4,15 @@ import { shortDuration } from "../../../core/src/aws/validate.ts";
 import { checkProfileName, shadows } from "../../../core/src/aws-config/names.ts";
 import { keysRecord, sessionTokenRecord } from "../../../core/src/credentials/iam-user.ts";
 import { requestOf } from "../../../core/src/credentials/request.ts";
+import {
+  consoleDestination,
+  consoleUrl,
+  federationEndpoint,
+  readSigninToken,
+  signinTokenForm,
+} from "../../../core/src/delivery/console-url.ts";
 import { LeappError } from "../../../core/src/errors.ts";
-import type { Session } from "../../../core/src/model.ts";
+import type { Credentials, Session } from "../../../core/src/model.ts";
 import type { Engine } from "../engine.ts";
 import type { Handlers } from "../handlers.ts";
 import type { FieldProblem, SecretInput, SessionInput } from "../protocol.ts";
@@ -19,12 +26,14 @@ type Verbs = Pick<
   | "session.add"
   | "session.edit"
   | "session.check"
+  | "session.test"
   | "session.delete"
   | "session.start"
   | "session.stop"
   | "session.identity"
   | "session.config-entry"
   | "credentials.generate"
+  | "credentials.console-url"
 >;
 
 export function sessionHandlers(engine: Engine): Verbs {
@@ -67,12 +76,7 @@ export function sessionHandlers(engine: Engine): Verbs {
     if (problems.length === 0) {
       // A cycle, or an MFA device without an IAM user: seen only in the whole.
       try {
-        requestOf(session, {
-          find: (id) => (id === session.id ? session : state.sessions.get(id)),
-          integration: (id) => state.integrations.get(id),
-          settings: engine.settings(),
-          user: engine.user,
-        });
+        requestOf(session, engine.requestContext(session));
       } catch (thrown) {
         const { message } = LeappError.of(thrown);
         problems.push({ field: "parentId", message });
@@ -122,6 +126,13 @@ export function sessionHandlers(engine: Engine): Verbs {
       return shadows(config, own ? undefined : credentials, profile, env);
     });
   }
+
+  const identity = (session: Session, credentials: Credentials) =>
+    engine.sts().getCallerIdentity({
+      keys: credentials,
+      region: session.region,
+      ...(session.type === "localstack" ? { endpoint: session.endpointUrl } : {}),
+    });
 
   async function start(session: Session, profiles: string[], replace: boolean, call: Call) {
     for (const name of profiles) checkProfileName(name);
@@ -259,12 +270,44 @@ export function sessionHandlers(engine: Engine): Verbs {
     },
     async "session.identity"({ session: reference }, call) {
       const session = engine.session(reference);
+      return identity(
+        session,
+        await engine.credentials(session, { audience: call.audience, explicit: true }),
+      );
+    },
+    async "session.test"({ session: given, secrets, replaces }, call) {
+      const { session, keys, problems } = check(
+        given,
+        secrets,
+        replaces ? engine.session(replaces) : undefined,
+      );
+      refuse(problems);
+      return identity(session, await engine.tryOut(session, keys, call.audience));
+    },
+    async "credentials.console-url"({ session: reference, open }, call) {
+      const session = engine.session(reference);
+      if (session.type === "iam-user" || session.type === "localstack")
+        throw new LeappError("invalid", "the web console opens for roles only", {
+          hint: `add a role reached from ${session.name} and open that one`,
+        });
       const credentials = await engine.credentials(session, { audience: call.audience, explicit: true });
-      return engine.sts().getCallerIdentity({
-        keys: credentials,
-        region: session.region,
-        ...(session.type === "localstack" ? { endpoint: session.endpointUrl } : {}),
+      const endpoint = federationEndpoint(
+        session.region,
+        engine.settings()["endpoint-url"] || engine.env.AWS_ENDPOINT_URL,
+      );
+      const { status, body } = await engine.wire().fetch(endpoint, {
+        method: "POST",
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        body: signinTokenForm(credentials),
       });
+      if (status !== 200)
+        throw new LeappError("access-denied", `AWS gives no sign-in for the web console (status ${status})`);
+      const url = consoleUrl(endpoint, readSigninToken(body), consoleDestination(session.region));
+      engine.record({ method: "console-url", session, credentials, call });
+      if (!open) return { url };
+      if (!(await engine.browser.open(url)))
+        throw new LeappError("refused", "no browser can be opened from here", { hint: "use --print" });
+      return {};
     },
     "session.config-entry": ({ session: reference }) => {
       const session = engine.session(reference);

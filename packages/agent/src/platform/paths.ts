@@ -83,7 +83,7 @@ function leappHome(env: Environment, platform: NodeJS.Platform): string {
   return absolute(`${personHome(env, platform)}/.local/share/leapp`, platform);
 }
 
-function personHome(env: Environment, platform: NodeJS.Platform): string {
+export function personHome(env: Environment, platform: NodeJS.Platform = process.platform): string {
   if (platform === "win32") return env.USERPROFILE || homedir();
   return env.HOME || passwdEntry()?.home || homedir();
 }

@@ -50,14 +50,19 @@ export function secretServiceAnswers(milliseconds: number, env: Environment = pr
   });
 }
 
+/** `%2f` in an address is one byte. */
+function unescape(text: string): string {
+  return text.replace(/%(..)/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
+}
+
 /** The rule of libdbus, which the native module uses: the variable, else `bus` in the runtime folder. */
 export function busPath(env: Environment): string | undefined {
   const address = env.DBUS_SESSION_BUS_ADDRESS;
   if (!address) return env.XDG_RUNTIME_DIR ? `${env.XDG_RUNTIME_DIR}/bus` : undefined;
   for (const one of address.split(";")) {
-    const match = /^unix:(?:.*,)?(path|abstract)=([^,]*)/.exec(one);
+    const match = /^unix:(?:.*,)?(path|abstract)=((?:[^,%]|%[0-9a-f]{2})+)/i.exec(one);
     if (!match) continue;
-    const name = decodeURIComponent(match[2] as string);
+    const name = unescape(match[2] as string);
     return match[1] === "abstract" ? `\0${name}` : name;
   }
   return undefined;
