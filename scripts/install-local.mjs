@@ -16,13 +16,13 @@ const programs = [`leapp-core${exe}`, `leapp${exe}`];
 if (!/^[A-Za-z0-9_./:@+\\=-]+$/.test(folder)) {
   stop(`${folder} has a blank or another character that some AWS tools cannot run a credential_process from`);
 }
-if (run(process.execPath, ["scripts/build.mjs"]) !== 0) process.exit(1);
 try {
   mkdirSync(folder, { recursive: true });
   accessSync(folder, constants.W_OK);
 } catch {
   stop(`${folder} cannot be written`);
 }
+if (run(process.execPath, ["scripts/build.mjs"]) !== 0) process.exit(1);
 for (const name of programs) {
   // Renamed into place: a running program's file cannot be written, but it can be replaced.
   const fresh = join(folder, `.${name}.new`);
