@@ -52,7 +52,8 @@ export function secretServiceAnswers(milliseconds: number, env: Environment = pr
 
 /** `%2f` in an address is one byte. */
 function unescape(text: string): string {
-  return text.replace(/%(..)/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
+  const bytes = text.replace(/%(..)/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
+  return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
 /** The rule of libdbus, which the native module uses: the variable, else `bus` in the runtime folder. */
