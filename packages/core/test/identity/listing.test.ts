@@ -109,7 +109,7 @@ test("a person's credentials do not wait for the sync", async () => {
       accountId: "200000000000",
       roleName: "AdministratorAccess",
     });
-    expect(performance.now() - begin).toBeLessThan(500);
+    expect(performance.now() - begin).toBeLessThan(2000);
   }
   stop.abort(new Error("done"));
   await failureOf(listing);
