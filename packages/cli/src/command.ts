@@ -44,7 +44,7 @@ export type ArgumentValues<A extends Arguments> = {
 
 /** What a command found or did. It prints nothing itself, so that `--json` is the same everywhere. */
 export interface Answer {
-  /** Printed by `--json`; its schema is in docs/spec/cli-json.md under the command's name. */
+  /** Printed by `--json`, undefined: not at all; its schema is in docs/spec/cli-json.md under the command's name. */
   json: unknown;
   /** For a person, to stdout; no final newline. Empty: nothing is printed. */
   text: string;

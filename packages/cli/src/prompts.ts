@@ -29,10 +29,9 @@ async function answer(client: AgentClient, terminal: Terminal, prompt: PromptVie
     const value = await put(terminal, prompt, closed);
     if (value === undefined) return;
     await client.call("prompt.answer", { id: prompt.id, value });
-  } catch (error) {
-    if (!(error instanceof LeappError)) throw error;
-    // Already answered elsewhere: then there is nothing to refuse either.
-    if (error.code === "refused") await client.call("prompt.refuse", { id: prompt.id }).catch(() => {});
+  } catch {
+    // Ctrl-C, or the terminal is gone. Where somebody else answered there is nothing to refuse: no harm.
+    await client.call("prompt.refuse", { id: prompt.id }).catch(() => {});
   }
 }
 

@@ -27,8 +27,9 @@ export async function run(args: readonly string[]): Promise<number> {
       return 0;
     }
     const answer = await command.run(context, { flags: flags as never, args: values });
-    if (universal.json) context.print(`${JSON.stringify(answer.json, null, 2)}\n`);
-    else {
+    if (universal.json) {
+      if (answer.json !== undefined) context.print(`${JSON.stringify(answer.json, null, 2)}\n`);
+    } else {
       if (answer.text) context.print(`${answer.text}\n`);
       for (const notice of answer.notices ?? []) {
         context.printError(`${paint(context.stderr, "yellow", "note:")} ${clean(notice)}\n`);

@@ -26,9 +26,7 @@ export const tableFlags = {
     help: "only rows whose column holds the text, in any case; several combine; -COLUMN=TEXT excludes",
   },
   sort: { value: "COLUMNS", help: "sort by these columns, comma between; -COLUMN for descending" },
-  header: { negatable: true, hidden: true, help: "print the heading" },
   noHeader: { help: "print no heading" },
-  truncate: { negatable: true, hidden: true, help: "cut long values to fit the terminal" },
   noTruncate: { help: "cut nothing, even if lines become longer than the terminal" },
   csv: { help: "same as --output csv" },
   output: {
@@ -86,11 +84,11 @@ export function table<Row>(
     return 0;
   });
   const cells = kept.map((row) => shown.map((column) => column.get(row)));
-  const heading = flags.noHeader || flags.header === false ? [] : [shown.map((column) => column.title)];
+  const heading = flags.noHeader ? [] : [shown.map((column) => column.title)];
   const format = flags.output ?? (flags.csv ? "csv" : undefined);
   switch (format) {
     case undefined:
-      return plainTable(heading, cells, surface, !(flags.noTruncate || flags.truncate === false));
+      return plainTable(heading, cells, surface, !flags.noTruncate);
     case "csv":
       return [...heading, ...cells].map((row) => row.map(csvCell).join(",")).join("\n");
     case "json":

@@ -15,7 +15,7 @@ export function aboutCommands(table: () => readonly Command[]): Command[] {
     args: {
       command: {
         help: "a command, or exit-codes",
-        complete: ["exit-codes", "session", "profile", "settings"],
+        complete: ["exit-codes", "session", "profile", "region", "settings", "vault", "agent", "log"],
       },
       verb: { help: "the second word of a command" },
     },

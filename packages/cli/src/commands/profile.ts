@@ -2,7 +2,7 @@ import { LeappError } from "../../../core/src/errors.ts";
 import { type Command, command } from "../command.ts";
 import { type Column, table, tableFlags } from "../table.ts";
 import type { ProfileView } from "../../../agent/src/protocol.ts";
-import { confirmed, missing } from "./session.ts";
+import { confirmed, missing } from "./ask.ts";
 
 const columns: Column<ProfileView>[] = [
   { key: "name", title: "Profile Name", get: (profile) => profile.name },

@@ -8,6 +8,7 @@ import {
 import type { SecretInput, SessionInput } from "../../../agent/src/protocol.ts";
 import { command, type FlagValues, type Flags, kebab, unknown } from "../command.ts";
 import type { Context } from "../context.ts";
+import { onlyAws } from "./ask.ts";
 
 /** Fields of a session, for `add` and `edit`; the old product's spellings beside ours. */
 const fieldFlags = {
@@ -265,9 +266,7 @@ export const addSession = command({
     ],
   ],
   async run(context, { flags: { type: givenType, providerType, ...given } }) {
-    if (providerType !== undefined && providerType.toLowerCase() !== "aws") {
-      throw new LeappError("usage", `no provider "${providerType}"`, { hint: "aws is the only one" });
-    }
+    onlyAws(providerType);
     const type = await chooseType(context, givenType);
     const flags = await complete(context, type, given);
     let secrets: SecretInput | undefined;

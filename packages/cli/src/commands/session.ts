@@ -5,6 +5,7 @@ import { type Answer, type Command, command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { duration, expiry } from "../print.ts";
 import { type Column, table, tableFlags } from "../table.ts";
+import { confirmed, missing, onlyAws } from "./ask.ts";
 import { pickSession, roleArnOf, sessionArgs, sessionFlags } from "./pick.ts";
 import { addSession, editSession } from "./session-edit.ts";
 
@@ -212,13 +213,6 @@ const current = command({
   },
 });
 
-/** `--provider` and `--providerType` of the old product: it had one more cloud. */
-export function onlyAws(provider: string | undefined): void {
-  if (provider !== undefined && provider.toLowerCase() !== "aws") {
-    throw new LeappError("usage", `no provider "${provider}"`, { hint: "aws is the only one" });
-  }
-}
-
 const getId = command({
   name: "session get-id",
   summary: "print a session's id",
@@ -286,25 +280,6 @@ const rename = command({
     return changed(result, `session ${session.name} renamed to ${result.session.name}`);
   },
 });
-
-/** Asks for what the command line lacks. @throws LeappError `usage` where nobody can be asked. */
-export async function missing(context: Context, what: string, question: string): Promise<string> {
-  const terminal = context.terminal();
-  if (!terminal) throw new LeappError("usage", `${what} is missing`, { hint: "add --help to see the flags" });
-  for (;;) {
-    const answer = (await terminal.ask({ message: question })).trim();
-    if (answer) return answer;
-  }
-}
-
-/** A yes on the terminal; without a terminal, or without a yes, the error stands. */
-export async function confirmed(context: Context, question: string, otherwise: LeappError): Promise<void> {
-  const terminal = context.terminal();
-  if (!terminal) throw otherwise;
-  terminal.show(question);
-  const answer = await terminal.ask({ message: "go ahead? (yes/no)" });
-  if (!/^y(es)?$/i.test(answer.trim())) throw new LeappError("refused", "cancelled, nothing was changed");
-}
 
 const remove = command({
   name: "session delete",

@@ -4,7 +4,7 @@ import type { RegionView } from "../../../agent/src/protocol.ts";
 import { type Command, command, unknown } from "../command.ts";
 import { alignRows } from "../print.ts";
 import { type Column, table, tableFlags } from "../table.ts";
-import { missing } from "./session.ts";
+import { missing } from "./ask.ts";
 
 const list = command({
   name: "settings list",

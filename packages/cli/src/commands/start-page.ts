@@ -44,7 +44,11 @@ const nextSteps =
     });
     if (active.length > 10) lines.push(`  and ${active.length - 10} more`);
     return [
-      paint(context.stdout, "bold", `${sessions.length} sessions, ${active.length} active`),
+      paint(
+        context.stdout,
+        "bold",
+        `${sessions.length} ${sessions.length === 1 ? "session" : "sessions"}, ${active.length} active`,
+      ),
       ...lines,
       "",
       "  leapp session list      all of them",
