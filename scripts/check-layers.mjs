@@ -48,6 +48,8 @@ const areas = [
   ],
   // The hidden command `agent run` is the one way in which the command line's program becomes the agent.
   ["cli", "packages/cli/src/", [...nouns, "ports", "delivery", ...clientSide, "agent/main"], []],
+  // The app's window in a browser is served by a client of the agent, like the command line.
+  ["desktop/host", "packages/desktop/host/", [...nouns, "ports", "desktop", ...clientSide], []],
   ["desktop", "packages/desktop/", ["model", "errors", "agent/protocol"], undefined],
   ["sandbox", "packages/sandbox/src/", [], undefined],
 ];
