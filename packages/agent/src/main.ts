@@ -1,9 +1,7 @@
 /** The agent process: one per user and LEAPP_HOME, started on demand, alone in opening the vault. */
-import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { editFile } from "../../core/src/aws-config/file.ts";
 import { LeappError } from "../../core/src/errors.ts";
-import type { CacheFiles } from "../../core/src/identity/sso-cache.ts";
 import type { Browser, Clock, Paths, SecretStore } from "../../core/src/ports.ts";
 import { openState } from "../../core/src/state/state.ts";
 import { openVault } from "../../core/src/vault/vault.ts";
@@ -27,6 +25,7 @@ import {
 import { createPrompts } from "./prompts.ts";
 import { protocolVersion } from "./protocol.ts";
 import { serve } from "./server.ts";
+import { ssoCacheFiles } from "./sso-cache-files.ts";
 import { createVaultAccess } from "./vault-access.ts";
 import { version } from "./version.ts";
 
@@ -75,7 +74,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     keychain: options.keychain,
     passphraseFile: env.LEAPP_VAULT_PASSPHRASE_FILE,
     lockAfter: () => state.settings.all()["lock-after"],
-    onLock: () => engine.cache.clear(),
+    onLock() {
+      engine.cache.clear();
+      engine.sso().lock();
+    },
   });
   let desktop: Record<string, string> | undefined;
   const engine = createEngine({
@@ -91,7 +93,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     user: options.user ?? "user",
     command: options.command,
     browser: options.browser ?? systemBrowser(() => desktop),
-    sharedCache: sharedCacheAt(join(dirname(paths.awsConfig), "sso", "cache")),
+    sharedCache: ssoCacheFiles(join(dirname(paths.awsConfig), "sso", "cache")),
   });
   const startedAt = new Date(clock.now()).toISOString();
 
@@ -231,30 +233,4 @@ function isOurs(file: string): boolean {
   if (!process.geteuid) return true;
   const found = statSync(file, { throwIfNoEntry: false });
   return !!found && [0, process.geteuid()].includes(found.uid) && (found.mode & 0o022) === 0;
-}
-
-/** The AWS CLI's cache of SSO tokens, edited under the same lock and as atomically as the config file. */
-function sharedCacheAt(folder: string): CacheFiles {
-  return {
-    read(name) {
-      try {
-        return readFileSync(join(folder, name));
-      } catch {
-        return undefined;
-      }
-    },
-    async edit(name, edit) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      await editFile(join(folder, name), edit, fileOps);
-    },
-    async exclusively(name, work) {
-      // Another lock than the one of an edit, which `work` takes in between.
-      const release = await fileOps.lock(`${join(folder, name)}.exclusively`);
-      try {
-        return await work();
-      } finally {
-        release();
-      }
-    },
-  };
 }

@@ -1,7 +1,7 @@
 /** The agent's socket: two dialects in, the service's answers out (protocol.ts). */
 import { LeappError } from "../../core/src/errors.ts";
 import type { CallerProcess } from "../../core/src/model.ts";
-import { callersOf } from "./platform/process.ts";
+import { callersOf, releaseMemory } from "./platform/process.ts";
 import { type Line, listenLines } from "./platform/socket.ts";
 import type { Channel, Prompts } from "./prompts.ts";
 import { Audience } from "./prompts.ts";
@@ -32,6 +32,8 @@ export interface Service {
   note(level: "info" | "error", text: string): void;
 }
 
+/** Characters of an answer after which memory is worth tidying up. */
+const largeAnswer = 500_000;
 /** Tells the launcher to run leapp-core instead. */
 const useCore = 255;
 
@@ -75,8 +77,11 @@ export function serve(socketPath: string, service: Service): { stop(): void } {
       };
     };
 
-    const reply = (id: unknown, outcome: { result: unknown } | { error: LeappError }) =>
-      line.send(`${JSON.stringify({ id, ...outcome })}\n`);
+    const reply = (id: unknown, outcome: { result: unknown } | { error: LeappError }) => {
+      const text = `${JSON.stringify({ id, ...outcome })}\n`;
+      line.send(text);
+      if (text.length > largeAnswer) setTimeout(releaseMemory, 200);
+    };
 
     const failed = (method: string, thrown: unknown): LeappError => {
       const error = LeappError.of(thrown);

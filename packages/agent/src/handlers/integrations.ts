@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { checkRegion } from "../../../core/src/aws/regions.ts";
+import { normalStartUrl } from "../../../core/src/aws/sso-oidc.ts";
 import { LeappError } from "../../../core/src/errors.ts";
 import { diffSync } from "../../../core/src/identity/sso-diff.ts";
 import type { Integration, SsoRoleSession } from "../../../core/src/model.ts";
@@ -76,14 +77,7 @@ export function integrationHandlers(engine: Engine): Verbs {
     if (other && other.id !== integration.id)
       problems.push({ field: "alias", message: `there is an integration "${other.alias}" already` });
     attempt("startUrl", () => {
-      const url = URL.canParse(integration.startUrl) ? new URL(integration.startUrl) : undefined;
-      const loopback = url && ["127.0.0.1", "localhost"].includes(url.hostname);
-      if (!url || !(url.protocol === "https:" || loopback))
-        throw new LeappError("invalid", `"${integration.startUrl}" is not a start URL`, {
-          hint: "give one like https://d-1234567890.awsapps.com/start",
-        });
-      // Browsers add what people copy along with it.
-      integration.startUrl = integration.startUrl.replace(/(\/?#.*|\/)$/, "");
+      integration.startUrl = normalStartUrl(integration.startUrl);
     });
     attempt("region", () => checkRegion(integration.region));
     return { integration, problems };

@@ -28,12 +28,12 @@ export const fileOps = createFileOps();
 /** `lockFolder` is for tests: by default it is one per user, whatever LEAPP_HOME is. */
 export function createFileOps(lockFolder?: string): FileOps {
   return {
-    lock: (path) => {
+    lock: async (path) => {
       const file = lockFile(lockFolder ?? defaultLockFolder(), path);
       return eventually(path, () => tryLock(file));
     },
     exchange: (a, b) => systemCalls()?.exchange(a, b) ?? false,
-    isBeingWritten: (fd) => systemCalls()?.isBeingWritten(fd) ?? false,
+    keepWritersOut: (fd) => systemCalls()?.keepWritersOut(fd),
   };
 }
 
@@ -133,7 +133,7 @@ interface SystemCalls {
   /** flock(2), exclusive, without waiting. */
   tryLock(fd: number): boolean;
   exchange(a: string, b: string): boolean;
-  isBeingWritten(fd: number): boolean;
+  keepWritersOut: FileOps["keepWritersOut"];
 }
 
 let loaded: SystemCalls | undefined | null = null;
@@ -158,7 +158,7 @@ function darwin(): SystemCalls {
   return {
     tryLock: (fd) => symbols.flock(fd, lockExclusive | lockNonBlocking) === 0,
     exchange: (a, b) => symbols.renamex_np(cString(a), cString(b), renameSwap) === 0,
-    isBeingWritten: () => false,
+    keepWritersOut: () => undefined,
   };
 }
 
@@ -188,18 +188,20 @@ function linux(): SystemCalls | undefined {
   const setLease = 1024;
   const readLease = 0;
   const noLease = 2;
+  const setSignal = 10;
+  const sigurg = 23;
   const tryAgain = 11;
   return {
     tryLock: (fd) => symbols.flock(fd, lockExclusive | lockNonBlocking) === 0,
     exchange: (a, b) =>
       symbols.syscall(renameat2, currentFolder, cString(a), currentFolder, cString(b), renameExchange) === 0,
-    // A read lease is granted only while nobody has the file open for writing (fcntl(2), "Leases").
-    isBeingWritten: (fd) => {
-      if (symbols.fcntl(fd, setLease, readLease) === 0) {
-        symbols.fcntl(fd, setLease, noLease);
-        return false;
-      }
-      return read.i32(symbols.__errno_location()!, 0) === tryAgain;
+    // A read lease is granted only while nobody has the file open for writing; who wants to, then waits until it is
+    // returned, and we get a signal (fcntl(2), "Leases"). The default one would kill us; SIGURG is ignored.
+    keepWritersOut: (fd) => {
+      symbols.fcntl(fd, setSignal, sigurg);
+      if (symbols.fcntl(fd, setLease, readLease) === 0)
+        return () => void symbols.fcntl(fd, setLease, noLease);
+      return read.i32(symbols.__errno_location()!, 0) === tryAgain ? "busy" : undefined;
     },
   };
 }

@@ -141,6 +141,9 @@ function macWorkingFolder(pid: number): string | undefined {
   return new TextDecoder().decode(path.subarray(0, path.indexOf(0))) || undefined;
 }
 
+/** Gives memory back after a large answer: an agent lives for weeks, and is idle for most of them. */
+export const releaseMemory = (): void => Bun.gc(true);
+
 /** All of stdin, as text. */
 export const stdinText = (): Promise<string> => Bun.stdin.text();
 
