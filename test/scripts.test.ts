@@ -22,35 +22,19 @@
  *
  * $NAME is replaced everywhere; in regular expressions it matches itself. 'Quotes' keep blanks together.
  */
-import { afterAll, expect, test } from "bun:test";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findCommand } from "../packages/cli/src/command.ts";
 import { commands } from "../packages/cli/src/commands/index.ts";
 import { readSchemas } from "../packages/cli/test/schemas.ts";
-import { type Sandbox, startSandbox } from "../packages/sandbox/src/server.ts";
+import type { Sandbox } from "../packages/sandbox/src/server.ts";
+import { createSandboxedLeapp, type Leapp } from "./support/leapp.ts";
 
-const root = join(import.meta.dirname, "..");
 const folder = join(import.meta.dirname, "scripts");
 const schemas = readSchemas();
 /** Commands whose JSON was checked. */
 const checked = new Set<string>();
-/** The built program; another build can be tried with LEAPP_DIST. */
-const dist = process.env.LEAPP_DIST ?? join(root, "dist");
-const made: string[] = [];
-afterAll(() => {
-  for (const path of made) rmSync(path, { recursive: true, force: true });
-});
 
 for (const name of readdirSync(folder)
   .filter((file) => file.endsWith(".txt"))
@@ -69,6 +53,7 @@ test("the scripts checked the JSON of every command", () => {
 type Keys = { at: RegExp; answer: string }[];
 
 interface World {
+  leapp: Leapp;
   cwd: string;
   sandbox: Sandbox;
   env: Record<string, string>;
@@ -84,10 +69,8 @@ interface World {
 }
 
 async function createWorld(): Promise<World> {
-  // Short: the agent's socket lies in it, and macOS allows 103 bytes.
-  const cwd = realpathSync(mkdtempSync(join(tmpdir(), "leapp-")));
-  made.push(cwd);
-  const sandbox = await startSandbox();
+  const leapp = await createSandboxedLeapp();
+  const { folder: cwd, sandbox, env } = leapp;
   const user = sandbox.addUser({ accountId: "111122223333", name: "ada" });
   const careful = sandbox.addUser({ accountId: "111122223333", name: "grace", mfa: true });
   const role = sandbox.addRole({
@@ -100,12 +83,10 @@ async function createWorld(): Promise<World> {
     name: "deeper",
     trust: { principals: [role] },
   });
-  mkdirSync(join(cwd, "home"));
-  writeFileSync(join(cwd, "passphrase"), "correct horse battery\n", { mode: 0o600 });
   const variables = new Map<string, string | (() => string)>([
     ["WORK", cwd],
-    ["HOME", join(cwd, "home")],
-    ["LEAPP_HOME", join(cwd, "l")],
+    ["HOME", leapp.home],
+    ["LEAPP_HOME", leapp.leappHome],
     ["SANDBOX", sandbox.url],
     ["USER_ARN", user.arn],
     ["ACCESS_KEY_ID", user.accessKeyId],
@@ -118,17 +99,9 @@ async function createWorld(): Promise<World> {
     ["ROLE_ARN", role],
     ["DEEPER_ROLE_ARN", deeper],
   ]);
-  const env = {
-    HOME: join(cwd, "home"),
-    LEAPP_HOME: join(cwd, "l"),
-    LEAPP_VAULT_PASSPHRASE_FILE: join(cwd, "passphrase"),
-    PATH: `${dist}:/usr/local/bin:/usr/bin:/bin`,
-    AWS_ENDPOINT_URL: sandbox.url,
-    TERM: "xterm",
-    LANG: "C.UTF-8",
-  };
   const secrets = [user.secretAccessKey, careful.secretAccessKey];
   return {
+    leapp,
     cwd,
     sandbox,
     env,
@@ -158,8 +131,7 @@ async function runScript(path: string): Promise<void> {
     }
   } finally {
     world.alongside?.child.kill();
-    await run(world, ["leapp", "agent", "stop"]);
-    await world.sandbox.stop();
+    await world.leapp.stop();
   }
 }
 
