@@ -687,7 +687,12 @@ function list(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
+/** Nothing that is written may reach into another line. */
 function checkEntry({ profile, keys }: ProfileEntry): void {
+  // biome-ignore lint: control characters are what is looked for
+  if (profile.trim() !== profile || !/^[^\x00-\x1f\x7f\]]+$/.test(profile)) {
+    throw new LeappError("invalid", `${JSON.stringify(profile)} cannot be the name of a profile`);
+  }
   for (const [name, value] of keys) {
     // biome-ignore lint: control characters are what is looked for
     if (!/^[a-z_]+$/.test(name) || value === "" || value.trim() !== value || /[\x00-\x1f\x7f]/.test(value)) {

@@ -2,15 +2,15 @@
  * Replaces a file that belongs to the person: atomically, through symbolic links, under a lock, and without losing
  * what another program writes at the same moment.
  *
- * The new text goes to a temporary file beside the old one, and the two names are exchanged in one step. What comes
- * out of the exchange is compared with what was read: if somebody changed the file in between, it goes back and the
- * edit starts again. A killed run leaves at most a temporary file, which the next one clears up.
+ * The new text goes to a temporary file beside the old one. Then writers are kept out for a moment, the old file is
+ * compared with what was read, and the two names are exchanged in one step. What came out must be the file that was
+ * compared; else it goes back. Whenever somebody was faster the edit starts again on their text. A killed run leaves
+ * at most a temporary file, which the next one clears up.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { constants } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, renameSync } from "node:fs";
 import {
   access,
-  type FileHandle,
   link,
   lstat,
   mkdir,
@@ -35,8 +35,11 @@ export interface FileOps {
   lock(path: string): Promise<() => void>;
   /** Exchanges two files of one folder in one step; false where this is impossible. Nothing has changed then. */
   exchange(a: string, b: string): boolean;
-  /** Whether some process has the open file open for writing; false where the system does not tell. */
-  isBeingWritten(fd: number): boolean;
+  /**
+   * Lets nobody open this open file for writing until the returned function is called, which should be soon.
+   * `busy`: somebody has it open for writing now. Undefined: the system has no such means.
+   */
+  keepWritersOut(fd: number): (() => void) | "busy" | undefined;
 }
 
 type Content = Uint8Array | undefined;
@@ -86,7 +89,7 @@ async function editLocked(
     const next = edit(before?.bytes);
     if (same(before?.bytes, next)) return false;
     if (before && (before.mode & 0o222) === 0) throw failure(path, "it is read-only");
-    if (before) await access(target, constants.W_OK);
+    if (before) await access(target, constants.W_OK).catch(ignore("ENOENT"));
     if (await replace(target, before, next, ops)) return true;
     await pause(1 + attempt);
   }
@@ -101,24 +104,41 @@ interface Read {
 }
 
 /** The file as it is when nobody is in the middle of writing it. */
-async function read(path: string, ops: FileOps): Promise<Read | undefined> {
-  let file: FileHandle;
-  try {
-    if (!(await lstat(path)).isFile()) throw failure(path, "it is not a file");
-    file = await open(path, "r");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    for (let waited = 0; ops.isBeingWritten(file.fd); waited += 2) {
-      if (waited >= patience) throw failure(path, "another program has it open for writing");
-      await pause(2);
+function read(path: string, ops: FileOps): Promise<Read | undefined> {
+  return whileQuiet(path, ops, (fd) => {
+    const { mode, uid, gid } = fstatSync(fd);
+    return { bytes: readFileSync(fd), mode: mode & 0o7777, uid, gid };
+  });
+}
+
+/**
+ * Runs something on a file that nobody has open for writing, and that nobody can open for writing meanwhile, as far
+ * as the system allows. Undefined when there is no file.
+ */
+async function whileQuiet<T>(path: string, ops: FileOps, run: (fd: number) => T): Promise<T | undefined> {
+  for (let waited = 0; ; waited += 2) {
+    let fd: number;
+    try {
+      if (!lstatSync(path).isFile()) throw failure(path, "it is not a file");
+      fd = openSync(path, "r");
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw error;
     }
-    const { mode, uid, gid } = await file.stat();
-    return { bytes: await file.readFile(), mode: mode & 0o7777, uid, gid };
-  } finally {
-    await file.close();
+    try {
+      const release = ops.keepWritersOut(fd);
+      if (release !== "busy") {
+        try {
+          return run(fd);
+        } finally {
+          release?.();
+        }
+      }
+    } finally {
+      closeSync(fd);
+    }
+    if (waited >= patience) throw failure(path, "another program has it open for writing");
+    await pause(2);
   }
 }
 
@@ -147,12 +167,9 @@ async function replace(
       } else {
         // Under this name it is complete, and what it is can be told from the digests after a crash.
         await rename(fresh, swap);
-        if (ops.exchange(swap, target)) {
-          done = await settle(swap, target, before.bytes, next, ops);
-        } else if (same((await read(target, ops))?.bytes, before.bytes)) {
-          await rename(swap, target);
-          done = true;
-        }
+        const outcome = await whileQuiet(target, ops, (fd) => swapIn(fd, swap, target, before.bytes, ops));
+        if (outcome === "given back") await keepNewest(swap, target, next, ops);
+        done = outcome === "done";
       }
     } finally {
       await unlink(fresh).catch(ignore("ENOENT"));
@@ -163,23 +180,34 @@ async function replace(
   return done;
 }
 
-/** After the exchange: `swap` is what stood in `target`. If it is not what we read, it goes back. */
-async function settle(swap: string, target: string, before: Uint8Array, next: Uint8Array, ops: FileOps) {
-  let theirs: Read | undefined;
-  try {
-    theirs = await read(swap, ops);
-  } finally {
-    if (!theirs || !same(theirs.bytes, before)) {
-      ops.exchange(swap, target);
-      const ours = await readFile(swap);
-      if (!same(ours, next)) {
-        // A second change, made on top of ours, came out: it is the newest and stays; the older one is kept aside.
-        ops.exchange(swap, target);
-        await rename(swap, savedName(target));
-      }
-    }
+/**
+ * Puts `swap` in the place of `target`, whose open file is `fd`. `changed`: since it was read; nothing was done.
+ * `given back`: another file was moved there at the last moment, came out, and is there again.
+ */
+function swapIn(
+  fd: number,
+  swap: string,
+  target: string,
+  before: Uint8Array,
+  ops: FileOps,
+): "done" | "changed" | "given back" {
+  if (!same(readFileSync(fd), before)) return "changed";
+  if (!ops.exchange(swap, target)) {
+    if (lstatSync(target, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino) return "changed";
+    renameSync(swap, target);
+    return "done";
   }
-  return theirs !== undefined && same(theirs.bytes, before);
+  if (lstatSync(swap).ino === fstatSync(fd).ino && same(readFileSync(swap), before)) return "done";
+  ops.exchange(swap, target);
+  return "given back";
+}
+
+/** After giving back: what came out must be our own text, else somebody changed it meanwhile. */
+async function keepNewest(swap: string, target: string, next: Uint8Array, ops: FileOps): Promise<void> {
+  if (same((await read(swap, ops))?.bytes, next)) return;
+  // A change made on top of ours is the newest and stays; the one we gave back is kept aside.
+  ops.exchange(swap, target);
+  await rename(swap, savedName(target));
 }
 
 /** Writes a new file durably, with the mode and owner of the old one. */

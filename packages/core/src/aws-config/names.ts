@@ -24,6 +24,8 @@ export function checkProfileName(name: string): string[] {
   if (name.includes("]")) throw invalid("hold ]");
   if (/\p{Surrogate}/u.test(name)) throw invalid("hold half a character");
   if (new TextEncoder().encode(name).length > 255) throw invalid("be longer than 255 bytes");
+  // Some readers take the rest of the header for a comment, and our keys for the section above.
+  if (/(^|\s)[#;]/.test(name)) throw invalid("begin a word with # or ;");
   // The JavaScript SDKs refuse the whole file when it has this one.
   if (name === "__proto__") throw invalid("be __proto__");
 

@@ -195,7 +195,9 @@ describe("start", () => {
     expect(rewritten.notices).toHaveLength(1);
   });
 
-  test("refuses values that would write other lines", () => {
+  test("refuses names and values that would write other lines", () => {
+    for (const name of ["", "a]", "a\n[default]", " a"])
+      expect(failure(() => start(undefined, [name])).code).toBe("invalid");
     for (const value of ["a\nrole_arn=x", "", " a", "a\0"]) {
       expect(
         failure(() => startProfiles(undefined, "config", [{ profile: "dev", keys: [["region", value]] }]))
