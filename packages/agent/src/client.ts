@@ -117,7 +117,7 @@ async function reach(paths: Paths, options: ConnectOptions): Promise<AgentClient
     release ??= tryLock(`${paths.home}/start.lock`);
     if (release && Date.now() - spawned > 2_000) {
       spawned = Date.now();
-      startAgent(options.env);
+      startAgent(options.env, paths);
     }
     await new Promise((resume) => setTimeout(resume, wait));
     wait = Math.min(50, wait * 1.5);
@@ -135,9 +135,15 @@ async function reach(paths: Paths, options: ConnectOptions): Promise<AgentClient
   }
 }
 
-function startAgent(env: Record<string, string | undefined>): void {
-  const { core } = installedAs();
-  spawnDetached(core, ["agent", "run"], env);
+function startAgent(env: Record<string, string | undefined>, paths: Paths): void {
+  // It lives in another folder, where a relative path would mean another file.
+  const absolute = {
+    LEAPP_HOME: paths.home,
+    AWS_CONFIG_FILE: paths.awsConfig,
+    AWS_SHARED_CREDENTIALS_FILE: paths.awsCredentials,
+  };
+  const given = Object.fromEntries(Object.entries(absolute).filter(([name]) => env[name]));
+  spawnDetached(installedAs().core, ["agent", "run"], { ...env, ...given });
 }
 
 async function open(paths: Paths): Promise<AgentClient> {

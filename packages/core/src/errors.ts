@@ -100,10 +100,13 @@ export class LeappError extends Error {
   }
 }
 
-/** Control characters become blanks; cut at 500 bytes on a character boundary. */
+/** What is left of 500 bytes behind the `leapp: ` that every line begins with, and its newline. */
+const lineBytes = 500 - "leapp: \n".length;
+
+/** Control characters become blanks; cut on a character boundary. */
 function oneLine(text: string): string {
   const flat = text.replace(/[\u0000-\u001f\u007f]+/g, " ");
   const bytes = new TextEncoder().encode(flat);
-  if (bytes.length <= 500) return flat;
-  return `${new TextDecoder().decode(bytes.subarray(0, 494)).replace(/\ufffd+$/, "")}...`;
+  if (bytes.length <= lineBytes) return flat;
+  return `${new TextDecoder().decode(bytes.subarray(0, lineBytes - 6)).replace(/\ufffd+$/, "")}...`;
 }
