@@ -50,6 +50,12 @@ const areas = [
   ["cli", "packages/cli/src/", [...nouns, "ports", "delivery", ...clientSide, "agent/main"], []],
   // The app's window in a browser is served by a client of the agent, like the command line.
   ["desktop/host", "packages/desktop/host/", [...nouns, "ports", "desktop", ...clientSide], []],
+  [
+    "desktop/host",
+    "packages/desktop/host/",
+    ["errors", "agent/client", "agent/protocol", "agent/version", "desktop"],
+    [],
+  ],
   ["desktop", "packages/desktop/", ["model", "errors", "agent/protocol"], undefined],
   ["sandbox", "packages/sandbox/src/", [], undefined],
 ];

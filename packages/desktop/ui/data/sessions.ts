@@ -49,8 +49,8 @@ export interface Column {
 
 export const columns: readonly Column[] = [
   { id: "name", title: "Session", least: 190, share: 2.4, text: (one) => one.name, fixed: true },
-  { id: "account", title: "Account", least: 150, share: 1.5, text: (one) => accountLabel(one) },
-  { id: "role", title: "Role or user", least: 110, share: 1.1, text: (one) => one.role ?? "" },
+  { id: "account", title: "Account", least: 130, share: 1.5, text: (one) => accountLabel(one) },
+  { id: "role", title: "Role or user", least: 100, share: 1.1, text: (one) => one.role ?? "" },
   { id: "source", title: "Source", least: 90, share: 0.9, text: (one) => one.source ?? "" },
   { id: "type", title: "Type", least: 120, share: 0.8, text: (one) => typeNames[one.type] },
   { id: "profiles", title: "Profiles", least: 120, share: 1.2, text: (one) => one.profiles.join(" ") },
@@ -60,7 +60,7 @@ export const columns: readonly Column[] = [
 ];
 
 /** First to give way in a narrow window. Name and status never do. */
-const givesWay: readonly ColumnId[] = ["started", "type", "source", "region", "profiles", "role", "account"];
+const givesWay: readonly ColumnId[] = ["started", "type", "source", "region", "role", "account", "profiles"];
 
 /** The wanted columns in their order, as many as fit into `width` pixels. */
 export function fitting(wanted: readonly ColumnId[], width: number): Column[] {

@@ -25,7 +25,7 @@ import { useActions } from "../data/actions.ts";
 import type { Look } from "../data/preferences.ts";
 import type { Filters, View } from "../data/sessions.ts";
 import { useConnections, useResource } from "../data/store.ts";
-import { duration, until, useNow } from "../data/time.ts";
+import { duration, useNow } from "../data/time.ts";
 import { useUi } from "../data/ui.ts";
 import { Logo } from "../components/logo.tsx";
 import type { Narrowing } from "./frame.tsx";
@@ -281,7 +281,7 @@ function stateLine({ state, signedInUntil, sync, problem }: IntegrationView, now
   if (state === "signing-in") return "Waiting for your browser";
   if (problem) return problem.message;
   if (state === "signed-out") return "Signed out";
-  return signedInUntil ? `Signed in ${until(signedInUntil, now)}` : "Signed in";
+  return signedInUntil ? `Signed in, ${duration(Date.parse(signedInUntil) - now)} left` : "Signed in";
 }
 
 function VaultLine() {
