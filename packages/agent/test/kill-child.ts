@@ -2,7 +2,7 @@
  * Run by kill.test.ts and killed at any moment. `MODE FOLDER`, the vault's key (base64) on stdin where one is needed.
  * Prints a line after each thing that is done for good.
  */
-import { readFileSync, writeSync } from "node:fs";
+import { mkdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { openDatabase } from "../../core/src/database.ts";
 import { migrate } from "../../core/src/state/migrations.ts";
@@ -10,7 +10,7 @@ import { openState } from "../../core/src/state/state.ts";
 import { openVault } from "../../core/src/vault/vault.ts";
 import { openAudit } from "../src/audit.ts";
 import { systemClock as clock } from "../src/platform/clock.ts";
-import { auditLimits, passphrases, slowSteps, vaultValue } from "./kill-work.ts";
+import { auditLimits, fileStore, passphrases, slowSteps, vaultValue } from "./kill-work.ts";
 
 const [mode, folder] = process.argv.slice(2) as [string, string];
 const vaultFile = join(folder, "vault.db");
@@ -34,12 +34,11 @@ const modes: Record<string, () => void | Promise<void>> = {
     }
   },
   async "vault creation"() {
-    for (;;) {
-      const vault = openVault({ file: vaultFile, clock });
-      await vault.create({ passphrase: passphrases[0] });
-      vault.set("one", "1");
-      done("made");
-      return;
+    for (let n = 0; ; n++) {
+      const own = join(folder, String(n));
+      mkdirSync(own);
+      await openVault({ file: join(own, "vault.db"), store: fileStore(own), clock }).create();
+      done(n);
     }
   },
   async "passphrase changes"() {

@@ -1,5 +1,8 @@
 /** What kill-child.ts does and kill.test.ts checks. */
 import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { SecretStore } from "../../core/src/ports.ts";
 import type { Migration } from "../../core/src/state/migrations.ts";
 
 export const passphrases = ["correct horse battery", "another passphrase"] as const;
@@ -31,3 +34,14 @@ export const slowSteps: readonly Migration[] = [
     },
   ),
 ];
+
+/** A keychain that a killed process leaves behind for the next one: a file for each item. */
+export function fileStore(folder: string): SecretStore {
+  const path = (name: string) => join(folder, `${name.replaceAll(" ", "-")}.item`);
+  return {
+    label: "test keychain",
+    get: async (name) => (existsSync(path(name)) ? readFileSync(path(name), "utf8") : undefined),
+    set: async (name, value) => writeFileSync(path(name), value),
+    delete: async () => {},
+  };
+}
