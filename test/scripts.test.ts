@@ -10,7 +10,8 @@
  *                              with `--json` stdout must fit the schema in docs/spec/cli-json.md
  *   json PATH = VALUE          a value in the last stdout, PATH like `session.profiles.0`
  *   stdin TEXT                 for the next program; without it stdin is empty
- *   tty RE ANSWER              the next program runs on a terminal; at RE, ANSWER is typed (^C, ^U, or keys)
+ *   tty RE ANSWER              the next program runs on a terminal; at RE, ANSWER is typed (^C, ^U, or keys);
+ *                              `sign-in` instead signs in at the address that RE's first group found
  *   alongside RE PROGRAM …     starts a program on a terminal of its own, and goes on when it shows RE
  *   finish                     waits until that one has ended well; what it showed becomes stdout
  *   needs PROGRAM              the script is left out, and says so, where that program is not installed
@@ -28,6 +29,7 @@ import { join } from "node:path";
 import { findCommand } from "../packages/cli/src/command.ts";
 import { commands } from "../packages/cli/src/commands/index.ts";
 import { readSchemas } from "../packages/cli/test/schemas.ts";
+import { completeSignIn } from "../packages/sandbox/src/sign-in.ts";
 import type { Sandbox } from "../packages/sandbox/src/server.ts";
 import { createSandboxedLeapp, type Leapp } from "./support/leapp.ts";
 
@@ -56,6 +58,8 @@ interface World {
   leapp: Leapp;
   cwd: string;
   sandbox: Sandbox;
+  /** Who signs in to the organisation at $START_URL: 2 accounts with 2 roles each. */
+  person: { user: string; password: string };
   env: Record<string, string>;
   variables: Map<string, string | (() => string)>;
   /** Not to be shown when a line fails. */
@@ -83,6 +87,7 @@ async function createWorld(): Promise<World> {
     name: "deeper",
     trust: { principals: [role] },
   });
+  const person = sandbox.seedOrganisation({ accounts: 2, rolesPerAccount: 2 });
   const variables = new Map<string, string | (() => string)>([
     ["WORK", cwd],
     ["HOME", leapp.home],
@@ -96,14 +101,17 @@ async function createWorld(): Promise<World> {
     ["MFA_SECRET", careful.secretAccessKey],
     ["MFA_DEVICE", careful.mfaSerial!],
     ["MFA_CODE", () => sandbox.totpCode(careful.mfaSerial!)],
+    ["START_URL", person.startUrl],
+    ["SSO_REGION", person.region],
     ["ROLE_ARN", role],
     ["DEEPER_ROLE_ARN", deeper],
   ]);
-  const secrets = [user.secretAccessKey, careful.secretAccessKey];
+  const secrets = [user.secretAccessKey, careful.secretAccessKey, person.password];
   return {
     leapp,
     cwd,
     sandbox,
+    person,
     env,
     variables,
     secrets,
@@ -336,6 +344,10 @@ function openTerminal(world: World, command: string[], keys: Keys): Terminal {
           seen += found.index + found[0].length;
           waiting.shift();
           // Filled in only now: an MFA code counts for 30 s.
+          if (next.answer === "sign-in") {
+            void completeSignIn(found[1]!, world.person);
+            continue;
+          }
           const typed = fill(world, next.answer).replace(/\^[CUH]/g, (name) => controls[name]!);
           if (typed || waiting.length > 0) terminal.write(typed.endsWith("\u0003") ? typed : `${typed}\r`);
         }

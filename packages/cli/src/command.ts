@@ -3,7 +3,14 @@ import { LeappError } from "../../core/src/errors.ts";
 import type { Context } from "./context.ts";
 
 /** What the shell offers for a value: words, or the names the agent knows. */
-export type Candidates = "session" | "profile" | "region" | "setting" | "file" | readonly string[];
+export type Candidates =
+  | "session"
+  | "integration"
+  | "profile"
+  | "region"
+  | "setting"
+  | "file"
+  | readonly string[];
 
 /**
  * A flag of a command. Its key in the command is camelCase and gives both spellings, `--session-name` and the

@@ -38,13 +38,13 @@ async function answer(client: AgentClient, terminal: Terminal, prompt: PromptVie
 /** @returns undefined when the question was closed meanwhile. */
 async function put(terminal: Terminal, prompt: PromptView, closed: AbortSignal): Promise<string | undefined> {
   if (prompt.kind === "sso-sign-in" || prompt.kind === "saml-sign-in") {
-    terminal.show(prompt.message);
-    if (prompt.url) terminal.show(`  open ${prompt.url}`);
+    const lines = [prompt.message];
+    if (prompt.url) lines.push(`  open ${prompt.url}`);
     if (prompt.userCode) {
-      terminal.show(`  and check that it shows the code ${prompt.userCode}`);
-      terminal.show("  never approve a code that you did not ask for yourself");
+      lines.push(`  and check that it shows the code ${prompt.userCode}`);
+      lines.push("  never approve a code that you did not ask for yourself");
     }
-    await terminal.wait(closed);
+    await terminal.wait(lines, closed);
     return undefined;
   }
   if (prompt.kind === "confirm") {

@@ -14,8 +14,8 @@ export interface Terminal extends Prompt {
   choose(message: string, options: readonly string[]): Promise<string>;
   /** A line for the person. */
   show(line: string): void;
-  /** Settles when `signal` aborts. @throws LeappError `refused` on Ctrl-C. */
-  wait(signal: AbortSignal): Promise<void>;
+  /** Shows the lines and settles when `signal` aborts. @throws LeappError `refused` on Ctrl-C. */
+  wait(lines: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
 /** @returns undefined where the process has no terminal. */
@@ -115,6 +115,6 @@ export function openTerminal(platform: string): Terminal | undefined {
       }
     },
     show: (line) => write(`${clean(line)}\n`),
-    wait: (signal) => read("", () => undefined, undefined, signal),
+    wait: (lines, signal) => read(lines.map(clean).join("\n"), () => undefined, undefined, signal),
   };
 }

@@ -29,7 +29,7 @@ describe("parsing", () => {
     expect(own.flags).toMatchObject({ name: "a", accessKeyId: "K", profile: ["p"] });
   });
 
-  test("every flag of the old product's session commands is known", () => {
+  test("every flag of the old product's commands is known", () => {
     const old: Record<string, string> = {
       "session list": "-x --columns=c --csv --filter=a=b --no-header --no-truncate --output=csv --sort=name",
       "session add":
@@ -47,6 +47,19 @@ describe("parsing", () => {
       "profile list": "-x --columns=c --csv --filter=a=b --no-header --no-truncate --output=csv --sort=name",
       "region get-default": "",
       "region set-default": "--region=r",
+      "session open-web-console": "--sessionId=i -p --print",
+      "integration create":
+        "--integrationType=AWS-SSO --integrationAlias=a --integrationPortalUrl=u --integrationRegion=r",
+      "integration list":
+        "-x --columns=c --csv --filter=a=b --no-header --no-truncate --output=csv --sort=name",
+      "integration login": "--integrationId=i",
+      "integration sync": "--integrationId=i",
+      "integration logout": "--integrationId=i",
+      "integration delete": "--integrationId=i",
+      "idp-url create": "--idpUrl=u",
+      "idp-url edit": "--idpUrlId=i --idpUrl=u",
+      "idp-url delete": "--idpUrlId=i -f",
+      "idp-url list": "-x",
       version: "",
     };
     for (const [name, flags] of Object.entries(old)) {

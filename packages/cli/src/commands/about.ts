@@ -15,7 +15,18 @@ export function aboutCommands(table: () => readonly Command[]): Command[] {
     args: {
       command: {
         help: "a command, or exit-codes",
-        complete: ["exit-codes", "session", "profile", "region", "settings", "vault", "agent", "log"],
+        complete: [
+          "exit-codes",
+          "session",
+          "integration",
+          "idp-url",
+          "profile",
+          "region",
+          "settings",
+          "vault",
+          "agent",
+          "log",
+        ],
       },
       verb: { help: "the second word of a command" },
     },
@@ -80,13 +91,15 @@ export function aboutCommands(table: () => readonly Command[]): Command[] {
 /** Names for completion. A Tab key starts no agent and asks nothing. */
 async function lookUp(
   context: Context,
-  what: "session" | "profile" | "region" | "setting",
+  what: "session" | "integration" | "profile" | "region" | "setting",
 ): Promise<string[]> {
   if (what === "setting") return Object.keys(defaultSettings);
   const client = await context.client({ start: false });
   switch (what) {
     case "session":
       return (await client.call("session.list", {})).map((session) => session.name);
+    case "integration":
+      return (await client.call("integration.list", {})).map((integration) => integration.alias);
     case "profile":
       return (await client.call("profile.list", {})).map((profile) => profile.name);
     case "region":

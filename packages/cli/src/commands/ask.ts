@@ -26,3 +26,18 @@ export function onlyAws(provider: string | undefined): void {
     throw new LeappError("usage", `no provider "${provider}"`, { hint: "aws is the only one" });
   }
 }
+
+/** Calls, and where that is a conflict calls again with force after a yes. */
+export async function withForce<T>(
+  context: Context,
+  force: boolean | undefined,
+  call: (force: boolean) => Promise<T>,
+): Promise<T> {
+  try {
+    return await call(force ?? false);
+  } catch (error) {
+    if (force || !(error instanceof LeappError) || error.code !== "conflict") throw error;
+    await confirmed(context, error.message, error);
+    return call(true);
+  }
+}

@@ -1,6 +1,7 @@
 import type { Command } from "../command.ts";
 import { aboutCommands } from "./about.ts";
 import { agentCommands } from "./agent.ts";
+import { idpUrlCommands, integrationCommands } from "./integration.ts";
 import { logCommands } from "./log.ts";
 import { profileCommands } from "./profile.ts";
 import { sessionCommands } from "./session.ts";
@@ -10,6 +11,8 @@ import { vaultCommands } from "./vault.ts";
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
   ...sessionCommands,
+  ...integrationCommands,
+  ...idpUrlCommands,
   ...profileCommands,
   ...regionCommands,
   ...settingsCommands,

@@ -49,12 +49,12 @@ const log = command({
   flags: {
     session: { value: "SESSION", complete: "session", help: "only this session" },
     since: { value: "TIME", help: "only from then on: 2h, 7d, or a date" },
-    limit: { value: "N", short: "n", help: "at most this many, the newest; default 200" },
+    limit: { value: "N", short: "n", help: "at most this many, the newest; default 50" },
     ...tableFlags,
   },
   examples: [["leapp log --session dev --since 2h", "what happened to one session lately"]],
   async run(context, { flags }) {
-    const limit = Number(flags.limit ?? 200);
+    const limit = Number(flags.limit ?? 50);
     if (!Number.isInteger(limit) || limit < 1)
       throw new LeappError("usage", "--limit needs a whole number from 1");
     const since = flags.since === undefined ? undefined : parseSince(flags.since, context.now());

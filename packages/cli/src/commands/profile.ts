@@ -1,8 +1,9 @@
 import { LeappError } from "../../../core/src/errors.ts";
 import { type Command, command } from "../command.ts";
+import { alignRows } from "../print.ts";
 import { type Column, table, tableFlags } from "../table.ts";
 import type { ProfileView } from "../../../agent/src/protocol.ts";
-import { confirmed, missing } from "./ask.ts";
+import { confirmed, missing, withForce } from "./ask.ts";
 
 const columns: Column<ProfileView>[] = [
   { key: "name", title: "Profile Name", get: (profile) => profile.name },
@@ -74,14 +75,81 @@ const remove = command({
   async run(context, { args, flags }) {
     const name = args.profile ?? flags.profileId ?? (await missing(context, "the profile", "profile"));
     const client = await context.client();
-    const call = (force: boolean) => client.call("profile.delete", { name, force });
-    const { notices } = await call(flags.force ?? false).catch(async (error: unknown) => {
-      if (flags.force || !(error instanceof LeappError) || error.code !== "conflict") throw error;
-      await confirmed(context, error.message, error);
-      return call(true);
-    });
+    const { notices } = await withForce(context, flags.force, (force) =>
+      client.call("profile.delete", { name, force }),
+    );
     return { json: { name, notices }, text: "profile deleted", notices };
   },
 });
 
-export const profileCommands: Command[] = [list, create, edit, remove];
+const separators = ["-", "_", "."] as const;
+
+const generate = command({
+  name: "profile generate",
+  summary: "give synced sessions profiles by a template and start them all",
+  details:
+    "The template takes {account}, {accountId}, {role}, {alias} and {email}. What would be written is shown first; on a terminal it is written after a yes.",
+  flags: {
+    all: { help: "for every synced session" },
+    filter: {
+      value: "TEXT",
+      help: "only where name, account, role or integration has this text, in any case",
+    },
+    template: { value: "TEMPLATE", help: "such as {account}-{role}" },
+    separator: {
+      value: "SIGN",
+      complete: separators,
+      help: "stands for blanks and odd characters: - _ or .",
+    },
+    lowerCase: { help: "names in lower case" },
+    replace: { help: "park profiles of these names that hold other credentials" },
+    dryRun: { help: "show what would be written, write nothing" },
+  },
+  examples: [["leapp profile generate --all --template {account}-{role} --dry-run", "what it would give"]],
+  async run(context, { flags }) {
+    if (!flags.all && flags.filter === undefined) {
+      throw new LeappError("usage", "which sessions? give --all or --filter", {
+        hint: "add --dry-run to look first",
+      });
+    }
+    const separator = separators.find((sign) => sign === flags.separator);
+    if (separator === undefined && flags.separator !== undefined) {
+      throw new LeappError("usage", `the separator "${flags.separator}" is none of ${separators.join(" ")}`);
+    }
+    const client = await context.client();
+    const { filter, template, lowerCase, replace } = flags;
+    const wanted = { filter, template, separator, lowerCase, replace };
+    const plan = await client.call("profile.generate", wanted);
+    const rows = plan.profiles.map(({ session, profile, clash, unchanged }) => [
+      profile,
+      session,
+      clash ?? (unchanged ? "as it is" : ""),
+    ]);
+    const lines = alignRows([["Profile", "Session", ""], ...rows], context.stdout);
+    if (flags.dryRun) return { json: plan, text: lines.join("\n"), notices: plan.notices };
+    const terminal = context.terminal();
+    if (terminal) {
+      for (const line of lines) terminal.show(line);
+      await confirmed(context, `${rows.length} profiles`, new LeappError("refused", "cancelled"));
+    }
+    const result = await client.call("profile.generate", { ...wanted, apply: true });
+    return { json: result, text: `${result.profiles.length} profiles written`, notices: result.notices };
+  },
+});
+
+const prune = command({
+  name: "profile prune",
+  summary: "remove profiles of ours that no longer stand for anything",
+  flags: { dryRun: { help: "show them, remove nothing" } },
+  async run(context, { flags }) {
+    const client = await context.client();
+    const result = await client.call("profile.prune", { dryRun: flags.dryRun ?? false });
+    const text = [
+      `${result.removed.length} profiles ${flags.dryRun ? "to be removed" : "removed"}`,
+      ...result.removed,
+    ];
+    return { json: result, text: text.join("\n"), notices: result.notices };
+  },
+});
+
+export const profileCommands: Command[] = [list, create, edit, remove, generate, prune];

@@ -6,6 +6,7 @@ import {
   sessionTypes,
 } from "../../../core/src/model.ts";
 import type { SecretInput, SessionInput } from "../../../agent/src/protocol.ts";
+import type { AgentClient } from "../../../agent/src/client.ts";
 import { command, type FlagValues, type Flags, kebab, unknown } from "../command.ts";
 import type { Context } from "../context.ts";
 import { onlyAws } from "./ask.ts";
@@ -239,6 +240,13 @@ async function complete(context: Context, type: string, flags: FieldValues): Pro
   return filled as FieldValues;
 }
 
+/** The id of an identity provider's URL, which is added where it is new. */
+async function idpUrl(client: AgentClient, given: string): Promise<string> {
+  const known = await client.call("idp-url.list", {});
+  const found = known.find(({ id, url }) => given === id || given === url);
+  return (found ?? (await client.call("idp-url.add", { url: given }))).id;
+}
+
 export const addSession = command({
   name: "session add",
   summary: "add a session",
@@ -279,8 +287,9 @@ export const addSession = command({
       }
       secrets = { accessKeyId: flags.accessKeyId!, secretAccessKey };
     }
-    const input = { ...inputOf(context, flags), type, name: flags.name! };
     const client = await context.client();
+    const idpUrlId = flags.idpUrl && (await idpUrl(client, flags.idpUrl));
+    const input = { ...inputOf(context, { ...flags, idpUrl: idpUrlId }), type, name: flags.name! };
     const result = await client.call("session.add", { session: input, ...(secrets ? { secrets } : {}) });
     const notices = [...(flags.secretKey !== undefined ? [argvWarning] : []), ...result.notices];
     return {

@@ -5,7 +5,7 @@ import { type Answer, type Command, command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { duration, expiry } from "../print.ts";
 import { type Column, table, tableFlags } from "../table.ts";
-import { confirmed, missing, onlyAws } from "./ask.ts";
+import { confirmed, missing, onlyAws, withForce } from "./ask.ts";
 import { pickSession, roleArnOf, sessionArgs, sessionFlags } from "./pick.ts";
 import { addSession, editSession } from "./session-edit.ts";
 
@@ -294,18 +294,14 @@ const remove = command({
   async run(context, input) {
     const session = await pickSession(context, input);
     const client = await context.client();
-    let force = input.flags.force ?? false;
+    const { force } = input.flags;
     if (session.production && !force) {
       const question = `${session.name} is marked as production`;
       await confirmed(context, question, new LeappError("conflict", question, { hint: "use --force" }));
     }
-    const call = () => client.call("session.delete", { session: session.id, force });
-    const result = await call().catch(async (error: unknown) => {
-      if (force || !(error instanceof LeappError) || error.code !== "conflict") throw error;
-      await confirmed(context, error.message, error);
-      force = true;
-      return call();
-    });
+    const result = await withForce(context, force, (forced) =>
+      client.call("session.delete", { session: session.id, force: forced }),
+    );
     const others = result.deleted.length - 1;
     const text = `session deleted${others > 0 ? `, with ${others} chained from it` : ""}`;
     return { json: result, text, notices: result.notices };
@@ -326,6 +322,25 @@ const identity = command({
   },
 });
 
+const openWebConsole = command({
+  name: "session open-web-console",
+  summary: "open the AWS web console as this session",
+  args: sessionArgs,
+  flags: {
+    ...sessionFlags,
+    print: { short: "p", help: "print the address instead; whoever has it is signed in" },
+  },
+  async run(context, input) {
+    const session = await pickSession(context, input);
+    const client = await context.client();
+    const open = !input.flags.print;
+    const { url } = await client.call("credentials.console-url", { session: session.id, open });
+    return open
+      ? { json: { opened: true }, text: `web console opened as ${session.name}` }
+      : { json: { opened: false, url }, text: url ?? "" };
+  },
+});
+
 export const sessionCommands: Command[] = [
   list,
   show,
@@ -337,6 +352,7 @@ export const sessionCommands: Command[] = [
   current,
   identity,
   generate,
+  openWebConsole,
   getId,
   changeProfile,
   changeRegion,

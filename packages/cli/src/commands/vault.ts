@@ -12,7 +12,8 @@ const words: Record<VaultStatus["state"], string> = {
 
 function describe(status: VaultStatus): string {
   const records = status.records === undefined ? "" : `, ${status.records} records`;
-  return `vault ${words[status.state]}${records}\nprotected by ${status.label}\nin ${status.file}`;
+  const by = status.state === "absent" ? "" : `\nprotected by ${status.label}`;
+  return `vault ${words[status.state]}${records}${by}\nin ${status.file}`;
 }
 
 const status = command({
