@@ -64,7 +64,7 @@ export function openVault(options: VaultOptions): Vault {
 }
 
 /**
- * Every method but `status`, `create`, `unlock*`, `lock` and `close` needs an unlocked vault.
+ * `get`, `set`, `delete`, `names`, `derive` and `exportKey` need an unlocked vault.
  * @throws LeappError `vault-locked` when it is locked or there is none; `vault-unavailable` when it cannot be read:
  * wrong passphrase, keychain silent or empty, damaged file or record. No failure deletes or overwrites anything.
  */
@@ -194,7 +194,7 @@ export class Vault {
     if (changed !== 1) throw new LeappError("conflict", "the vault's passphrase was changed by someone else");
     // The old wrapped key would otherwise stay readable in the log for a while.
     open.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    if (before.kind === "keychain") await (await this.#store())?.delete(storeName(open.id));
+    if (before.kind === "keychain") await this.#forgetInKeychain(open.id, before.label);
   }
 
   /** A key for another purpose (the audit log's seal), the same for the life of the vault. Wipe it after use. */
@@ -344,6 +344,21 @@ export class Vault {
     throw new LeappError("vault-unavailable", `${store.label} did not keep the vault's key`, {
       hint: "run leapp vault unlock in a terminal to protect the vault by a passphrase",
     });
+  }
+
+  async #forgetInKeychain(id: string, label: string): Promise<void> {
+    try {
+      await (await this.#store())?.delete(storeName(id));
+    } catch (cause) {
+      throw new LeappError(
+        "vault-unavailable",
+        `the passphrase is set, but the key is still in ${label} too`,
+        {
+          hint: `delete its entry "${storeName(id)}" by hand`,
+          cause,
+        },
+      );
+    }
   }
 
   /** Complete before it gets its name: a crash leaves the new vault or none. */

@@ -336,6 +336,17 @@ describe("keychain", () => {
   });
 });
 
+test("a keychain that keeps the key after the move to a passphrase is named", async () => {
+  const store = new MemoryStore();
+  const { file, vault } = await newVault({}, store);
+  store.delete = () => Promise.reject(new LeappError("vault-unavailable", "locked"));
+  const error = await rejection(vault.changePassphrase(undefined, passphrase));
+  expect(error.line).toContain("still in Memory Keychain");
+  expect(error.line).toContain([...store.items.keys()][0] as string);
+  vault.close();
+  await openVault({ file, clock }).unlock(passphrase);
+});
+
 describe("the file", () => {
   test.skipIf(process.platform === "win32")("is the owner's alone, with its companions", async () => {
     const { file, vault } = await newVault();
