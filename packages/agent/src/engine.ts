@@ -36,7 +36,7 @@ import { listenForCallback } from "./platform/callback.ts";
 import { Audience, type Prompts } from "./prompts.ts";
 import type { Event, Topic } from "./protocol.ts";
 import type { Call } from "./server.ts";
-import { type AwsFiles, createStarted, type Start, type Started } from "./started.ts";
+import { type AwsFiles, createStarted, parks, type Start, type Started } from "./started.ts";
 import type { VaultAccess } from "./vault-access.ts";
 import { identityOf, viewOf } from "./views.ts";
 
@@ -406,9 +406,9 @@ export function createEngine(options: EngineOptions): Engine {
           files,
           entries: {
             config: engine.configKeys(session, method),
-            ...(method === "credential-file-method" && credentials
-              ? { credentials: credentialsFileKeys(credentials) }
-              : {}),
+            ...(method === "credential-file-method"
+              ? credentials && { credentials: credentialsFileKeys(credentials) }
+              : (replace || parks(started.ofProfile(profile), "credentials")) && { credentials: [] }),
           },
         })),
       );

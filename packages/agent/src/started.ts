@@ -3,6 +3,7 @@
  * kill at any moment leaves the files as they were or as they should be, and the next start puts the rest right.
  */
 import {
+  otherCredentials,
   type Parked,
   type ProfileEntry,
   startProfiles,
@@ -10,7 +11,7 @@ import {
   type Undo,
 } from "../../core/src/aws-config/edit.ts";
 import { editFile, type FileOps } from "../../core/src/aws-config/file.ts";
-import type { AwsFileKind } from "../../core/src/aws-config/parse.ts";
+import { type AwsFileKind, parseAwsFile } from "../../core/src/aws-config/parse.ts";
 import { LeappError } from "../../core/src/errors.ts";
 import type { ActiveProfile, State } from "../../core/src/state/state.ts";
 import type { Vault } from "../../core/src/vault/vault.ts";
@@ -27,6 +28,7 @@ export interface Start {
   sessionId: string;
   method: ActiveProfile["method"];
   files: AwsFiles;
+  /** Empty: only park the section of that name there, if it holds other credentials. */
   entries: Partial<Record<AwsFileKind, ProfileEntry["keys"]>>;
 }
 
@@ -64,16 +66,19 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
 
   /** The table in memory: it is asked at every renewal, and this process alone writes it. */
   let table = new Map(state.active.list().map((row) => [row.profile, row]));
+  let bySession: Map<string, ActiveProfile[]> | undefined;
   const rows = () => [...table.values()];
   const active = {
     get: (profile: string) => table.get(profile),
     put(row: ActiveProfile) {
       state.active.put(row);
       table.set(row.profile, row);
+      bySession = undefined;
     },
     delete(profile: string) {
       state.active.delete(profile);
       table.delete(profile);
+      bySession = undefined;
     },
   };
   function transaction(work: () => void): void {
@@ -81,11 +86,12 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
       state.transaction(work);
     } catch (error) {
       table = new Map(state.active.list().map((row) => [row.profile, row]));
+      bySession = undefined;
       throw error;
     }
   }
 
-  /** Edits one file; `rowsNow` are the rows that concern it, as they are while the lock is held. */
+  /** Edits one file: stops, then starts, in one step. */
   async function apply(
     kind: AwsFileKind,
     path: string,
@@ -94,6 +100,7 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
     replace: boolean,
     vault: Vault | undefined,
     notices: Set<string>,
+    kept: Set<string>,
   ): Promise<{ before: Uint8Array | undefined; after: Uint8Array | undefined }> {
     let before: Uint8Array | undefined;
     let after: Uint8Array | undefined;
@@ -103,18 +110,26 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
         before = bytes;
         const stopped = stopProfiles(bytes, kind, undosOf(stops, kind), parkedOf(stops, kind, vault));
         for (const notice of stopped.notices) notices.add(notice);
+        for (const { profile } of stopped.kept) kept.add(parkedName(kind, profile));
         after = stopped.bytes;
         if (starts.length === 0) return after;
         const stopping = new Set(stops.map(({ profile }) => profile));
         const here = rows().filter((row) => !stopping.has(row.profile) && row.files[kind] === path);
-        const entries = starts.map((start) => ({ profile: start.profile, keys: start.entries[kind]! }));
+        const holding = starts.some((start) => start.entries[kind]!.length === 0) && holders(after, kind);
+        const entries = starts
+          .map((start) => ({ profile: start.profile, keys: start.entries[kind]! }))
+          .filter(
+            ({ profile, keys }) =>
+              keys.length > 0 || !holding || holding.has(profile) || parks(active.get(profile), kind),
+          );
         const started = startProfiles(after, kind, entries, { active: undosOf(here, kind), replace });
         for (const notice of started.notices) notices.add(notice);
         // Written down before the file changes: an undo whose lines never got there does no harm.
         for (const one of started.parked) vault!.set(parkedName(kind, one.profile), one.text);
+        const undoOf = new Map(started.undo.map((undo) => [undo.profile, undo]));
         transaction(() => {
           for (const start of starts) {
-            const undo = started.undo.find(({ profile }) => profile === start.profile)!;
+            const undo = undoOf.get(start.profile);
             const row = active.get(start.profile);
             const others = (row?.undo ?? []).filter((one) => one.file !== kind);
             active.put({
@@ -124,7 +139,7 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
               method: start.method,
               phase: "starting",
               files: start.files,
-              undo: [...others, undo],
+              undo: undo ? [...others, undo] : others,
             });
           }
         });
@@ -138,23 +153,21 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
 
   async function change(request: Change, openVault: () => Promise<Vault>): Promise<string[]> {
     const starts = request.start ?? [];
-    const starting = new Set(starts.map(({ profile }) => profile));
+    const starting = new Map(starts.map((start) => [start.profile, start]));
+    const stopping = new Set(request.stop);
     const previous = rows();
-    const stops = previous.filter(({ profile }) => request.stop?.includes(profile) && !starting.has(profile));
+    const stops = previous.filter(({ profile }) => stopping.has(profile) && !starting.has(profile));
     // A profile that changes its method or its file leaves the old place, and is started in the new one.
     const moved = previous.filter((row) => {
-      const start = starts.find(({ profile }) => profile === row.profile);
-      return (
-        start &&
-        kinds.some(
-          (kind) => row.files[kind] !== start.files[kind] || (hasUndo(row, kind) && !start.entries[kind]),
-        )
-      );
+      const start = starting.get(row.profile);
+      return start && kinds.some((kind) => leaves(row, start, kind));
     });
     const needsVault =
       request.replace || [...stops, ...moved].some(({ undo }) => undo.some((one) => one.parked));
     const vault = needsVault ? await openVault() : undefined;
     const notices = new Set<string>();
+    // Parked sections that could not return: they stay in the vault.
+    const kept = new Set<string>();
     transaction(() => {
       for (const row of stops) active.put({ ...row, phase: "stopping" });
       for (const row of moved) active.put({ ...row, phase: "starting" });
@@ -163,7 +176,7 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
     const done: { kind: AwsFileKind; path: string; before?: Uint8Array; after?: Uint8Array }[] = [];
     try {
       for (const kind of kinds) {
-        const leaving = [...stops, ...moved.filter((row) => leaves(row, starts, kind))];
+        const leaving = [...stops, ...moved.filter((row) => leaves(row, starting.get(row.profile)!, kind))];
         const paths = new Set([
           ...leaving.filter((row) => hasUndo(row, kind)).map(({ files }) => files[kind]),
           ...starts.filter(({ entries }) => entries[kind]).map(({ files }) => files[kind]),
@@ -174,7 +187,7 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
           done.push({
             kind,
             path,
-            ...(await apply(kind, path, here, gone, request.replace ?? false, vault, notices)),
+            ...(await apply(kind, path, here, gone, request.replace ?? false, vault, notices, kept)),
           });
           // What left this file for another place has nothing to undo here any more.
           dropUndo(
@@ -200,7 +213,7 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
         if (row) active.put({ ...row, phase: "started" });
       }
     });
-    if (vault) forgetParked([...stops, ...moved], vault);
+    if (vault) forgetParked([...stops, ...moved], kept, vault);
     return [...notices];
   }
 
@@ -228,16 +241,27 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
     }
   }
 
-  function forgetParked(gone: ActiveProfile[], vault: Vault): void {
-    for (const { undo, profile } of gone)
-      for (const one of undo)
-        if (one.parked && !active.get(profile)?.undo.some((kept) => kept.parked && kept.file === one.file))
-          vault.delete(parkedName(one.file, profile));
+  function forgetParked(gone: ActiveProfile[], kept: Set<string>, vault: Vault): void {
+    for (const { undo, profile } of gone) {
+      for (const { file, parked } of undo) {
+        if (!parked || active.get(profile)?.undo.some((one) => one.parked && one.file === file)) continue;
+        const name = parkedName(file, profile);
+        // Put aside, so that the next section to be parked does not take its place.
+        if (kept.has(name)) vault.set(`${name}/kept ${new Date(now()).toISOString()}`, vault.get(name)!);
+        vault.delete(name);
+      }
+    }
   }
 
   return {
     list: rows,
-    ofSession: (sessionId) => rows().filter((row) => row.sessionId === sessionId && row.phase === "started"),
+    ofSession(sessionId) {
+      bySession ??= Map.groupBy(
+        rows().filter(({ phase }) => phase === "started"),
+        (row) => row.sessionId,
+      );
+      return bySession.get(sessionId) ?? [];
+    },
     ofProfile: (profile) => active.get(profile),
     change: (request, openVault) => inTurn(() => change(request, openVault)),
     rotate: (sessionId, keys) =>
@@ -256,7 +280,7 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
               entries: { credentials: keys },
             }));
           const startedAt = new Map(mine.map((row) => [row.profile, row.startedAt]));
-          await apply("credentials", path, starts, [], false, undefined, new Set());
+          await apply("credentials", path, starts, [], false, undefined, new Set(), new Set());
           transaction(() => {
             for (const { profile } of starts) {
               const row = active.get(profile)!;
@@ -277,10 +301,21 @@ const hasUndo = (row: ActiveProfile, kind: AwsFileKind) => row.undo.some(({ file
 const undosOf = (some: ActiveProfile[], kind: AwsFileKind): Undo[] =>
   some.flatMap(({ undo }) => undo.filter(({ file }) => file === kind));
 
-function leaves(row: ActiveProfile, starts: Start[], kind: AwsFileKind): boolean {
-  const start = starts.find(({ profile }) => profile === row.profile)!;
-  return hasUndo(row, kind) && (!start.entries[kind] || start.files[kind] !== row.files[kind]);
+/** Whether a section gave way for this profile and nothing of ours took its place. */
+export const parks = (row: ActiveProfile | undefined, kind: AwsFileKind): boolean =>
+  row?.undo.some(({ file, parked, keys }) => file === kind && parked && keys.length === 0) ?? false;
+
+/** Profiles of a file that hold credentials of their own. */
+function holders(bytes: Uint8Array | undefined, kind: AwsFileKind): Set<string> {
+  const { sections } = parseAwsFile(bytes ?? new Uint8Array(), kind);
+  return new Set(
+    sections.filter((section) => otherCredentials(section).length > 0).flatMap(({ names }) => names),
+  );
 }
+
+/** Whether a started profile has something in a file that its new start does not write there. */
+const leaves = (row: ActiveProfile, start: Start, kind: AwsFileKind) =>
+  hasUndo(row, kind) && (!start.entries[kind] || start.files[kind] !== row.files[kind]);
 
 function parkedOf(some: ActiveProfile[], kind: AwsFileKind, vault: Vault | undefined): Parked[] {
   return undosOf(some, kind)

@@ -114,7 +114,7 @@ export function startProfiles(
   const active = new Map<string, Undo>();
   for (const undo of options.active ?? []) if (undo.file === kind) active.set(undo.profile, undo);
   const createdFile = bytes === undefined || [...active.values()].some((undo) => undo.createdFile);
-  const index = indexSections(file);
+  const index = indexSections(file, entries);
   const eol = newlineOf(file);
 
   const splices: Splice[] = [];
@@ -176,8 +176,8 @@ export function stopProfiles(
 ): Stopped {
   const file = parseAwsFile(bytes ?? noBytes, kind);
   const { text } = file;
-  const index = indexSections(file);
   const mine = undos.filter((undo) => undo.file === kind);
+  const index = indexSections(file, mine);
   const texts = new Map<string, Parked>();
   for (const one of parked) if (one.file === kind) texts.set(one.profile, one);
 
@@ -245,15 +245,10 @@ export function stopProfiles(
 
 type SectionIndex = Map<string, AwsSection[]>;
 
-function indexSections(file: AwsFile): SectionIndex {
-  const index: SectionIndex = new Map();
-  for (const section of file.sections) {
-    for (const name of section.names) {
-      const same = index.get(name);
-      if (same) same.push(section);
-      else index.set(name, [section]);
-    }
-  }
+/** The sections that some tool reads as one of these profiles. */
+function indexSections(file: AwsFile, wanted: readonly { profile: string }[]): SectionIndex {
+  const index: SectionIndex = new Map(wanted.map(({ profile }) => [profile, []]));
+  for (const section of file.sections) for (const name of section.names) index.get(name)?.push(section);
   return index;
 }
 
@@ -333,6 +328,8 @@ function owner(undo: Undo | undefined, key: AwsKey): UndoKey | undefined {
 
 function applies(undo: Undo | undefined, section: AwsSection): undo is Undo {
   if (!undo) return false;
+  // A section was parked for the credentials in it: where we put none ourselves, having none tells the stand-in.
+  if (undo.parked && !undo.keys.some(isCredential)) return otherCredentials(section, undo).length === 0;
   // The parked section may well come with our region: only credentials tell it from its stand-in.
   return section.keys.some((key) => owner(undo, key) && (!undo.parked || isCredential(key)));
 }
@@ -389,7 +386,7 @@ const credentialKeys = new Set([
   "credential_process",
 ]);
 
-function isCredential({ name }: AwsKey): boolean {
+function isCredential({ name }: Pick<AwsKey, "name">): boolean {
   return credentialKeys.has(name) || name.startsWith("sso_");
 }
 

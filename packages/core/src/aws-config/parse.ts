@@ -103,27 +103,20 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
   if (!isUtf8(bytes)) file.problems.push({ message: "it is not UTF-8" });
 
   const headers = new Set<string>();
-  const keyNames = new Set<string>();
+  const many = new Set<string>();
   let section: AwsSection | undefined;
   let key: AwsKey | undefined;
   let level = 0;
-  let nextReturn = text.indexOf("\r");
   const problem = (offset: number, message: string) => {
     file.problems.push({ offset, message });
     if (section) section.problem ??= { offset, message };
   };
 
   for (let at = bom, next = at; at < text.length; at = next) {
-    const feed = text.indexOf("\n", at);
-    let end = feed < 0 ? text.length : feed;
-    next = feed < 0 ? text.length : feed + 1;
-    if (nextReturn >= 0 && nextReturn < at) nextReturn = text.indexOf("\r", at);
-    let bare = false;
-    if (nextReturn >= 0 && nextReturn < end) {
-      end = nextReturn;
-      bare = nextReturn + 1 !== feed;
-      if (bare) next = nextReturn + 1;
-    }
+    let end = at;
+    while (end < bytes.length && bytes[end] !== newline && bytes[end] !== carriageReturn) end++;
+    const crlf = bytes[end] === carriageReturn && bytes[end + 1] === newline;
+    next = Math.min(end + (crlf ? 2 : 1), bytes.length);
 
     let first = at;
     while (first < end && isBlank(text.charCodeAt(first))) first++;
@@ -166,8 +159,8 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
           file.problems.push({ offset: at, message: `it has the section [${decode(section.header)}] twice` });
         }
         headers.add(section.header);
-        keyNames.clear();
         key = undefined;
+        many.clear();
       } else if (!section) {
         problem(at, "it has text before the first section");
       } else {
@@ -180,9 +173,9 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
         if (delimiter === end || delimiter === first) {
           problem(at, "a line is neither a section, a key nor a comment");
         } else {
-          const name = text.slice(first, trimEnd(text, first, delimiter)).toLowerCase();
-          if (keyNames.has(name)) problem(at, `it has the key ${decode(name)} twice in one section`);
-          keyNames.add(name);
+          const name = keyName(text, first, trimEnd(text, first, delimiter));
+          if (isTwice(section.keys, name, many))
+            problem(at, `it has the key ${decode(name)} twice in one section`);
           let valueStart = delimiter + 1;
           while (valueStart < end && isBlank(text.charCodeAt(valueStart))) valueStart++;
           key = {
@@ -196,8 +189,10 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
         }
       }
     }
-    // Python ends a line there, everybody else does not.
-    if (bare && section) section.doubt ??= { offset: at, message: "a carriage return without a line feed" };
+    if (bytes[end] === carriageReturn && !crlf && section) {
+      // Python ends a line there, everybody else does not.
+      section.doubt ??= { offset: at, message: "a carriage return without a line feed" };
+    }
   }
   return file;
 }
@@ -230,6 +225,24 @@ export function beforeTerminator(text: string, start: number): number {
   if (text.charCodeAt(start - 1) === carriageReturn) return start - 1;
   if (text.charCodeAt(start - 1) !== newline) return start;
   return text.charCodeAt(start - 2) === carriageReturn ? start - 2 : start - 1;
+}
+
+/** Lower-case in ASCII only: the other bytes are parts of characters. */
+function keyName(text: string, start: number, end: number): string {
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 65 && code <= 90) return text.slice(start, end).replace(/[A-Z]/g, (c) => c.toLowerCase());
+  }
+  return text.slice(start, end);
+}
+
+/** Whether a name is among the keys; `many` is used where there are many, since looking at each is faster for few. */
+function isTwice(keys: readonly AwsKey[], name: string, many: Set<string>): boolean {
+  if (keys.length < 32) return keys.some((one) => one.name === name);
+  if (many.size === 0) for (const one of keys) many.add(one.name);
+  const twice = many.has(name);
+  many.add(name);
+  return twice;
 }
 
 function trimEnd(text: string, start: number, end: number): number {
