@@ -83,6 +83,8 @@ export interface Cache {
   };
   /** Renews ahead from now on, where `wanted` says so. */
   watch(key: string): void;
+  /** A person has just done what was missing: earlier failures for want of one are no answer any more. */
+  forgive(): void;
   forget(which: (request: CredentialRequest) => boolean): void;
   clear(): void;
   size(): number;
@@ -288,6 +290,12 @@ export function createCache(options: CacheOptions): Cache {
     watch(key) {
       const entry = entries.get(key);
       if (entry?.credentials) schedule(entry, renewAt(entry.credentials));
+    },
+    forgive() {
+      for (const entry of entries.values()) {
+        if (entry.failure && needsHuman.has(entry.failure.error.code)) entry.failure = undefined;
+        if (entry.problem && needsHuman.has(entry.problem.error.code)) entry.problem = undefined;
+      }
     },
     forget(which) {
       for (const entry of [...entries.values()]) if (which(entry.request)) drop(entry);

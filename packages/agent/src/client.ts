@@ -1,4 +1,5 @@
 /** The way in for the command line and the app: one connection to the agent, started when none runs. */
+import { existsSync } from "node:fs";
 import { LeappError } from "../../core/src/errors.ts";
 import type { Paths } from "../../core/src/ports.ts";
 import { tryLock } from "./platform/files.ts";
@@ -143,7 +144,14 @@ function startAgent(env: Record<string, string | undefined>, paths: Paths): void
     AWS_SHARED_CREDENTIALS_FILE: paths.awsCredentials,
   };
   const given = Object.fromEntries(Object.entries(absolute).filter(([name]) => env[name]));
-  spawnDetached(installedAs().core, ["agent", "run"], { ...env, ...given });
+  spawnDetached(installedAs().core, ["agent", "run"], { ...sessionBus(env), ...env, ...given });
+}
+
+/** A tool with a scrubbed environment starts an agent that must find the person's keychain all the same. */
+function sessionBus(env: Record<string, string | undefined>): Record<string, string> {
+  const folder = `/run/user/${process.geteuid?.()}`;
+  if (process.platform !== "linux" || env.DBUS_SESSION_BUS_ADDRESS || !existsSync(`${folder}/bus`)) return {};
+  return { XDG_RUNTIME_DIR: folder, DBUS_SESSION_BUS_ADDRESS: `unix:path=${folder}/bus` };
 }
 
 async function open(paths: Paths): Promise<AgentClient> {

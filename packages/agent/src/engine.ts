@@ -379,6 +379,7 @@ export function createEngine(options: EngineOptions): Engine {
       } finally {
         shown?.close();
       }
+      cache.forgive();
       announce("integrations", "sessions");
     },
     configKeys(session, method) {

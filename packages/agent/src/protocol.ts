@@ -282,7 +282,11 @@ export interface Methods {
 
   "log.list": [{ session?: string; since?: Timestamp; limit?: number }, AuditRecord[]];
   /** `broken` is the sequence number of the first record that does not fit the chain. */
-  "log.verify": [Record<string, never>, { records: number; broken?: number; reason?: string }];
+  "log.verify": [
+    Record<string, never>,
+    /** `sealed`: how many records the vault's key vouches for too. */
+    { records: number; sealed: number; broken?: number; reason?: string },
+  ];
 
   "prompt.list": [Record<string, never>, PromptView[]];
   "prompt.answer": [{ id: string; value: string }, null];

@@ -11,7 +11,7 @@ import {
   readSigninToken,
   signinTokenForm,
 } from "../../../core/src/delivery/console-url.ts";
-import { LeappError } from "../../../core/src/errors.ts";
+import { type ErrorCode, LeappError } from "../../../core/src/errors.ts";
 import type { Credentials, Session } from "../../../core/src/model.ts";
 import type { Engine } from "../engine.ts";
 import type { Handlers } from "../handlers.ts";
@@ -78,18 +78,18 @@ export function sessionHandlers(engine: Engine): Verbs {
       try {
         requestOf(session, engine.requestContext(session));
       } catch (thrown) {
-        const { message } = LeappError.of(thrown);
+        const { code, message } = LeappError.of(thrown);
         problems.push({ field: "parentId", message });
+        return { session, keys: undefined, problems, code };
       }
     }
-    return { session, keys: wantsKeys ? given.keys : undefined, problems };
+    const taken = problems.some(({ field, message }) => field === "name" && message.includes("already"));
+    const code: ErrorCode = taken ? "conflict" : "invalid";
+    return { session, keys: wantsKeys ? given.keys : undefined, problems, code };
   }
 
-  function refuse(problems: FieldProblem[]): void {
-    const first = problems[0];
-    if (!first) return;
-    const taken = first.field === "name" && first.message.includes("already");
-    throw new LeappError(taken ? "conflict" : "invalid", problems.map(({ message }) => message).join("; "));
+  function refuse({ problems, code }: { problems: FieldProblem[]; code: ErrorCode }): void {
+    if (problems.length > 0) throw new LeappError(code, problems.map(({ message }) => message).join("; "));
   }
 
   function noticesOf(session: Session): string[] {
@@ -179,8 +179,9 @@ export function sessionHandlers(engine: Engine): Verbs {
       }
     },
     async "session.add"({ session: given, secrets }, call) {
-      const { session, keys, problems } = check(given, secrets);
-      refuse(problems);
+      const checked = check(given, secrets);
+      refuse(checked);
+      const { session, keys } = checked;
       if (keys) await storeKeys(session, keys, call);
       state.sessions.put(session);
       engine.changed("sessions", "profiles");
@@ -192,8 +193,9 @@ export function sessionHandlers(engine: Engine): Verbs {
         throw new LeappError("invalid", "the type of a session cannot be changed", {
           hint: "add a new session",
         });
-      const { session, keys, problems } = check(changes, secrets, before);
-      refuse(problems);
+      const checked = check(changes, secrets, before);
+      refuse(checked);
+      const { session, keys } = checked;
       if (keys) {
         await vault.secrets(call.audience).delete(sessionTokenRecord(session.id));
         await storeKeys(session, keys, call);
@@ -276,12 +278,9 @@ export function sessionHandlers(engine: Engine): Verbs {
       );
     },
     async "session.test"({ session: given, secrets, replaces }, call) {
-      const { session, keys, problems } = check(
-        given,
-        secrets,
-        replaces ? engine.session(replaces) : undefined,
-      );
-      refuse(problems);
+      const checked = check(given, secrets, replaces ? engine.session(replaces) : undefined);
+      refuse(checked);
+      const { session, keys } = checked;
       return identity(session, await engine.tryOut(session, keys, call.audience));
     },
     async "credentials.console-url"({ session: reference, open }, call) {

@@ -12,9 +12,10 @@ type Verbs = Pick<
   | "prompt.refuse"
 >;
 
-export function vaultHandlers({ vault, prompts, changed }: Engine): Verbs {
+export function vaultHandlers({ vault, prompts, cache, changed }: Engine): Verbs {
   const answered = () => {
-    changed("vault");
+    cache.forgive();
+    changed("vault", "sessions");
     return vault.status();
   };
   return {
