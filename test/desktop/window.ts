@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { buildUi } from "../../scripts/build-ui.mjs";
 import { createSandboxedLeapp, type Leapp, root } from "../support/leapp.ts";
 
 export const chromiumPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
@@ -46,12 +45,15 @@ export interface World extends Sandboxed {
   readonly opened: string[];
   /** Lines for the person. */
   readonly said: string[];
+  /** What the console complained of so far was meant to be. */
+  forget(): void;
 }
 
 /** Agent, sandbox and host in a throw-away home; `stop` ends all. */
 export async function createWorld(browser: Browser | undefined): Promise<World> {
-  await buildUi();
-  // The window is built by now: its files are imported when they are there.
+  const built = Bun.spawnSync(["node", join(root, "scripts/build-ui.mjs")]);
+  if (!built.success) throw new Error(`the window is not built: ${built.stderr}`);
+  // Only now are the files there that it embeds.
   const { openApp } = await import("../../packages/desktop/host/main.ts");
   const leapp = await createSandboxedLeapp();
   const opened: string[] = [];
@@ -70,6 +72,7 @@ export async function createWorld(browser: Browser | undefined): Promise<World> 
     closed: app.closed,
     opened,
     said,
+    forget: () => complaints.splice(0),
     async window({ dark, width = 1280, height = 800 } = {}) {
       const context = await browser!.newContext({
         viewport: { width, height },
@@ -78,6 +81,7 @@ export async function createWorld(browser: Browser | undefined): Promise<World> 
         permissions: ["clipboard-read", "clipboard-write"],
       });
       const page = await context.newPage();
+      page.setDefaultTimeout(10_000);
       page.on("console", (message) => {
         if (message.type() === "error") complaints.push(message.text());
       });

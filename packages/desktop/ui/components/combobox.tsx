@@ -233,7 +233,11 @@ function Suggestions({
           align="start"
           sideOffset={4}
           collisionPadding={8}
-          onOpenAutoFocus={(event) => event.preventDefault()}
+          onOpenAutoFocus={(event) => {
+            event.preventDefault();
+            const list = document.getElementById(listId);
+            list?.querySelector("[data-chosen]")?.scrollIntoView({ block: "nearest" });
+          }}
           onCloseAutoFocus={(event) => event.preventDefault()}
           onInteractOutside={(event) => {
             if (event.target === input.current) event.preventDefault();
@@ -247,6 +251,7 @@ function Suggestions({
                 role="option"
                 aria-selected={index === marked}
                 className="menu-item"
+                data-chosen={one.value === selected || undefined}
                 onMouseDown={(event) => {
                   // Keeps the focus in the field, so that leaving it does not take the half-typed text.
                   event.preventDefault();

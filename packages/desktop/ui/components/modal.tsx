@@ -45,7 +45,9 @@ export function Modal({
   useLayoutEffect(() => {
     const dialog = ref.current!;
     dialog.showModal();
-    dialog.querySelector<HTMLElement>("[data-autofocus]")?.focus();
+    // Without a field to type in, the text has the focus rather than the button that closes.
+    const first = dialog.querySelector<HTMLElement>("[data-autofocus]");
+    (first ?? dialog.querySelector<HTMLElement>(".modal-body"))?.focus();
     setElement(dialog);
     return () => dialog.close();
   }, []);
@@ -60,7 +62,9 @@ export function Modal({
         <h1 id={titleId}>{title}</h1>
         <IconButton icon={X} label="Close" shortcut="Esc" small onClick={onClose} />
       </div>
-      <div className="modal-body">{children}</div>
+      <div className="modal-body" tabIndex={-1}>
+        {children}
+      </div>
       {footer && <div className="modal-foot">{footer}</div>}
     </>
   );

@@ -62,6 +62,9 @@ export interface Actions {
   sync(integrationId: string): Promise<void>;
 }
 
+/** Integrations that a click in this window is signing in to: the click is the answer to "may I open a page?". */
+export const signingIn = new Set<string>();
+
 /** At once; more would only queue up in the agent. */
 const together = 4;
 
@@ -180,6 +183,7 @@ function createActions({ bridge, store }: Connections, ui: Ui): Actions {
     },
     async signIn(integrationId) {
       const alias = aliasOf(store, integrationId);
+      signingIn.add(integrationId);
       try {
         tell((await bridge.call("integration.login", { integration: integrationId })).notices);
         ui.say({ tone: "success", title: `Signed in to ${alias}` });
@@ -188,6 +192,8 @@ function createActions({ bridge, store }: Connections, ui: Ui): Actions {
       } catch (error) {
         const retry = () => void actions.signIn(integrationId);
         fail(`Not signed in to ${alias}`, error, { integrationId, retry });
+      } finally {
+        signingIn.delete(integrationId);
       }
       await store.refresh("integrations");
     },
@@ -204,6 +210,7 @@ function createActions({ bridge, store }: Connections, ui: Ui): Actions {
       store.assume("integrations", (all) =>
         all.map((one) => (one.id === integrationId ? { ...one, sync: { done: 0, total: 0 } } : one)),
       );
+      signingIn.add(integrationId);
       try {
         const done = await bridge.call("integration.sync", { integration: integrationId });
         const parts = (["added", "updated", "removed"] as const)
@@ -214,6 +221,8 @@ function createActions({ bridge, store }: Connections, ui: Ui): Actions {
       } catch (error) {
         const retry = () => void actions.sync(integrationId);
         fail(`${alias} was not synced`, error, { integrationId, retry });
+      } finally {
+        signingIn.delete(integrationId);
       }
       await store.refresh("integrations", "sessions");
     },

@@ -16,6 +16,10 @@ export function roleArnOf(session: SessionView): string | undefined {
   return "roleArn" in session ? session.roleArn : undefined;
 }
 
+/** AWS opens its console for roles only. */
+export const hasConsole = (session: SessionView): boolean =>
+  session.type !== "iam-user" && session.type !== "localstack";
+
 const accountNameOf = (session: SessionView): string =>
   session.type === "sso-role" ? session.accountName : "";
 
@@ -48,7 +52,7 @@ export interface Column {
 }
 
 export const columns: readonly Column[] = [
-  { id: "name", title: "Session", least: 190, share: 2.4, text: (one) => one.name, fixed: true },
+  { id: "name", title: "Session", least: 190, share: 3, text: (one) => one.name, fixed: true },
   { id: "account", title: "Account", least: 130, share: 1.5, text: (one) => accountLabel(one) },
   { id: "role", title: "Role or user", least: 100, share: 1.1, text: (one) => one.role ?? "" },
   { id: "source", title: "Source", least: 90, share: 0.9, text: (one) => one.source ?? "" },

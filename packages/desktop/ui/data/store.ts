@@ -12,7 +12,7 @@ const sources = {
   profiles: { method: "profile.list", topics: ["profiles", "sessions"] },
   settings: { method: "settings.list", topics: ["settings"] },
   preferences: { method: "preferences.list", topics: ["preferences"] },
-  vault: { method: "vault.status", topics: ["vault"] },
+  vault: { method: "vault.status", topics: ["vault", "sessions"] },
   regions: { method: "region.list", topics: [] },
   prompts: { method: "prompt.list", topics: [] },
   commandLine: { method: "command-line.status", topics: [] },
@@ -32,7 +32,8 @@ export interface Snapshot<T> {
 interface Entry {
   snapshot: Snapshot<unknown>;
   listeners: Set<() => void>;
-  asking: boolean;
+  /** The question that is under way. */
+  asking: Promise<void> | undefined;
   /** Changed again while we were asking. */
   stale: boolean;
 }
@@ -57,7 +58,7 @@ export function createStore(bridge: Bridge): Store {
       entry = {
         snapshot: { value: undefined, error: undefined },
         listeners: new Set(),
-        asking: false,
+        asking: undefined,
         stale: false,
       };
       entries.set(resource, entry);
@@ -68,13 +69,7 @@ export function createStore(bridge: Bridge): Store {
     entry.snapshot = snapshot;
     for (const listener of entry.listeners) listener();
   };
-  const refresh = async (resource: Resource): Promise<void> => {
-    const entry = entryOf(resource);
-    if (entry.asking) {
-      entry.stale = true;
-      return;
-    }
-    entry.asking = true;
+  const ask = async (resource: Resource, entry: Entry): Promise<void> => {
     do {
       entry.stale = false;
       try {
@@ -84,7 +79,14 @@ export function createStore(bridge: Bridge): Store {
         put(entry, { value: entry.snapshot.value, error: AgentError.of(error) });
       }
     } while (entry.stale);
-    entry.asking = false;
+    entry.asking = undefined;
+  };
+  /** Resolves when the list is at least as new as this call. */
+  const refresh = (resource: Resource): Promise<void> => {
+    const entry = entryOf(resource);
+    if (entry.asking) entry.stale = true;
+    else entry.asking = ask(resource, entry);
+    return entry.asking;
   };
   const refreshShown = (wanted: (resource: Resource) => boolean) => {
     for (const [resource, entry] of entries)

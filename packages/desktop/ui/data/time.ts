@@ -3,7 +3,7 @@ import { useSyncExternalStore } from "react";
 
 /** "43 min", "2 h 5 min", "3 days"; never negative. */
 export function duration(milliseconds: number): string {
-  const minutes = Math.floor(Math.max(0, milliseconds) / 60_000);
+  const minutes = Math.round(Math.max(0, milliseconds) / 60_000);
   if (minutes < 1) return "under 1 min";
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);

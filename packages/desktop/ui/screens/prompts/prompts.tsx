@@ -7,8 +7,8 @@ import { Button } from "../../components/button.tsx";
 import { Field } from "../../components/field.tsx";
 import { Modal } from "../../components/modal.tsx";
 import { Notice, sentence } from "../../components/signs.tsx";
-import { useActions } from "../../data/actions.ts";
-import { useConnections, useResource } from "../../data/store.ts";
+import { signingIn, useActions } from "../../data/actions.ts";
+import { useBridge, useConnections, useResource } from "../../data/store.ts";
 import { useNow } from "../../data/time.ts";
 import { useUi } from "../../data/ui.ts";
 import { nameOf } from "../activity/programs.ts";
@@ -20,6 +20,7 @@ const opened = new EventTarget();
 export const openPrompts = (): boolean => opened.dispatchEvent(new Event("open"));
 
 export function Prompts() {
+  const bridge = useBridge();
   const prompts = useResource("prompts").value ?? [];
   const [postponed, setPostponed] = useState<ReadonlySet<string>>(new Set());
   useEffect(() => {
@@ -27,7 +28,13 @@ export function Prompts() {
     opened.addEventListener("open", show);
     return () => opened.removeEventListener("open", show);
   }, []);
-  const prompt = prompts.find((one) => !postponed.has(one.id));
+  const mine = prompts.find(
+    (one) => one.kind === "sso-sign-in" && !one.url && signingIn.has(one.integrationId ?? ""),
+  );
+  useEffect(() => {
+    if (mine) bridge.call("prompt.answer", { id: mine.id, value: "yes" }).catch(() => {});
+  }, [bridge, mine]);
+  const prompt = prompts.find((one) => one !== mine && !postponed.has(one.id));
   if (!prompt) return null;
   return (
     <PromptDialog
@@ -96,6 +103,17 @@ function PromptDialog({ prompt, onPostpone }: { prompt: PromptView; onPostpone()
           <Countdown prompt={prompt} />
           <Button onClick={() => void refuse()}>{signIn ? "Cancel sign-in" : "Refuse"}</Button>
           <Button onClick={onPostpone}>Later</Button>
+          {signIn && !prompt.url && (
+            <Button
+              look="primary"
+              icon={ExternalLink}
+              data-autofocus
+              busy={busy}
+              onClick={() => void answer("yes")}
+            >
+              Sign in
+            </Button>
+          )}
           {(prompt.kind === "passphrase" || prompt.kind === "confirm") && (
             <Button type="submit" look="primary" busy={busy}>
               {prompt.kind === "confirm" ? "Allow" : "Unlock"}
@@ -105,7 +123,7 @@ function PromptDialog({ prompt, onPostpone }: { prompt: PromptView; onPostpone()
       }
     >
       <p className="prompt-message">{sentence(prompt.message)}</p>
-      <Callers prompt={prompt} />
+      {!signingIn.has(prompt.integrationId ?? "") && <Callers prompt={prompt} />}
       {prompt.kind === "mfa" && <CodeInput disabled={busy} onCode={(code) => void answer(code)} />}
       {prompt.kind === "passphrase" && (
         <Field label="Passphrase">
@@ -181,8 +199,8 @@ function SignIn({ url, userCode }: { url: string; userCode: string | undefined }
 
 function Countdown({ prompt }: { prompt: PromptView }) {
   const now = useNow(1_000);
-  const left = Math.max(0, Math.ceil((Date.parse(prompt.deadline) - now) / 1000));
   const whole = Math.max(1, (Date.parse(prompt.deadline) - Date.parse(prompt.askedAt)) / 1000);
+  const left = Math.min(whole, Math.max(0, Math.ceil((Date.parse(prompt.deadline) - now) / 1000)));
   const text = left >= 120 ? `${Math.floor(left / 60)} min left` : `${left} s left`;
   return (
     <div className="countdown push" role="timer" aria-label={text}>

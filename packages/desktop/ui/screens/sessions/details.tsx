@@ -5,7 +5,7 @@ import type { AuditRecord, SessionView } from "../../../../core/src/model.ts";
 import { Button, IconButton } from "../../components/button.tsx";
 import { Badge, Notice, sentence } from "../../components/signs.tsx";
 import { remedyFor, useActions } from "../../data/actions.ts";
-import { roleArnOf, typeNames } from "../../data/sessions.ts";
+import { hasConsole, roleArnOf, typeNames } from "../../data/sessions.ts";
 import { useBridge, useResource } from "../../data/store.ts";
 import { ago, clockTime, duration, until, useNow } from "../../data/time.ts";
 import { useUi } from "../../data/ui.ts";
@@ -43,7 +43,7 @@ export function Details({ session, onClose }: { session: SessionView; onClose():
         >
           {stopped ? "Start" : "Stop"}
         </Button>
-        {session.type !== "localstack" && (
+        {hasConsole(session) && (
           <IconButton
             icon={Globe}
             look="plain"

@@ -117,8 +117,8 @@ function Cell({ id, session }: { id: ColumnId; session: SessionView }) {
       );
     }
     case "account": {
-      const label = accountLabel(session);
       const number = accountOf(session);
+      const label = number ? accountLabel(session) : "";
       return (
         <span className="cut number" title={`${label} ${number === label ? "" : number}`}>
           {label}

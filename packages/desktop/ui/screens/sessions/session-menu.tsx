@@ -16,7 +16,7 @@ import {
 import type { SessionView } from "../../../../core/src/model.ts";
 import { MenuAt, MenuItem, MenuLine, SubMenu } from "../../components/menu.tsx";
 import { useActions } from "../../data/actions.ts";
-import { roleArnOf } from "../../data/sessions.ts";
+import { hasConsole, roleArnOf } from "../../data/sessions.ts";
 import { useUi } from "../../data/ui.ts";
 
 /** Everything that can be done with one session, or with all that are selected. */
@@ -112,7 +112,7 @@ function OneSession({ session }: { session: SessionView }) {
   const copy = (text: string, what: string) => () => void actions.copy(text, what);
   return (
     <>
-      {session.type !== "localstack" && (
+      {hasConsole(session) && (
         <MenuItem icon={Globe} onSelect={() => void actions.openConsole(session)}>
           Open web console
         </MenuItem>
@@ -124,7 +124,7 @@ function OneSession({ session }: { session: SessionView }) {
         {arn && <MenuItem onSelect={copy(arn, "Role ARN")}>Role ARN</MenuItem>}
         <MenuItem onSelect={copy(session.profiles[0]!, "Profile name")}>Profile name</MenuItem>
         <MenuItem onSelect={() => void actions.copyConfigEntry(session)}>Config entry</MenuItem>
-        {session.type !== "localstack" && (
+        {hasConsole(session) && (
           <MenuItem onSelect={() => void actions.copyConsoleUrl(session)}>Console URL</MenuItem>
         )}
         <MenuItem onSelect={copy(session.id, "Session id")}>Session id</MenuItem>

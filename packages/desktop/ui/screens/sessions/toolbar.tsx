@@ -88,7 +88,7 @@ export function Toolbar({
       )}
       <span className="muted number shown-count" role="status">
         {shown === sessions.length
-          ? `${shown.toLocaleString("en")} sessions`
+          ? `${shown.toLocaleString("en")} ${shown === 1 ? "session" : "sessions"}`
           : `${shown.toLocaleString("en")} of ${sessions.length.toLocaleString("en")}`}
       </span>
       <div className="space" />
