@@ -4,6 +4,7 @@ import { LeappError } from "../../core/src/errors.ts";
 import type { Engine } from "./engine.ts";
 import { commandLineHandlers } from "./handlers/command-line.ts";
 import { idpUrlHandlers } from "./handlers/idp-urls.ts";
+import { importHandlers } from "./handlers/import.ts";
 import { integrationHandlers } from "./handlers/integrations.ts";
 import { logHandlers } from "./handlers/log.ts";
 import { profileHandlers } from "./handlers/profiles.ts";
@@ -41,13 +42,14 @@ export function createHandle(
   engine: Engine,
   more: Partial<Handlers>,
 ): (method: Method, params: unknown, call: Call) => unknown {
+  const adding = { ...sessionHandlers(engine), ...integrationHandlers(engine) };
   const handlers: Partial<Handlers> = {
-    ...sessionHandlers(engine),
+    ...adding,
+    ...importHandlers(engine, adding),
     ...profileHandlers(engine),
     ...settingHandlers(engine),
     ...vaultHandlers(engine),
     ...logHandlers(engine),
-    ...integrationHandlers(engine),
     ...idpUrlHandlers(engine),
     ...commandLineHandlers(engine),
     ...more,
