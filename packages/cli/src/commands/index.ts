@@ -2,6 +2,7 @@ import type { Command } from "../command.ts";
 import { aboutCommands } from "./about.ts";
 import { agentCommands } from "./agent.ts";
 import { idpUrlCommands, integrationCommands } from "./integration.ts";
+import { importCommands } from "./import.ts";
 import { logCommands } from "./log.ts";
 import { profileCommands } from "./profile.ts";
 import { sessionCommands } from "./session.ts";
@@ -14,6 +15,7 @@ export const commands: readonly Command[] = [
   ...integrationCommands,
   ...idpUrlCommands,
   ...profileCommands,
+  ...importCommands,
   ...regionCommands,
   ...settingsCommands,
   ...vaultCommands,
