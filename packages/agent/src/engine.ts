@@ -19,6 +19,7 @@ import { credentialsFileKeys } from "../../core/src/delivery/credentials-file.ts
 import { LeappError } from "../../core/src/errors.ts";
 import { createSso, type Sso } from "../../core/src/identity/sso.ts";
 import type { CacheFiles } from "../../core/src/identity/sso-cache.ts";
+import { createSaml, type Saml, type SamlBrowser } from "../../core/src/identity/saml.ts";
 import type {
   AuditRecord,
   Credentials,
@@ -35,6 +36,7 @@ import type { Log } from "./log.ts";
 import { listenForCallback } from "./platform/callback.ts";
 import { Audience, type Prompts } from "./prompts.ts";
 import type { Event, Topic } from "./protocol.ts";
+import { createSamlSignIn, type SamlSignIn } from "./saml-sign-in.ts";
 import type { Call } from "./server.ts";
 import { type AwsFiles, createStarted, parks, type Start, type Started } from "./started.ts";
 import type { VaultAccess } from "./vault-access.ts";
@@ -55,6 +57,8 @@ export interface EngineOptions {
   /** What `credential_process` starts with: `leapp`, or a path. */
   command: () => string;
   browser: Browser;
+  /** The browser that SAML sign-ins go through. */
+  samlBrowser: SamlBrowser;
   /** `~/.aws/sso/cache`, for integrations that share their tokens. */
   sharedCache: CacheFiles;
 }
@@ -91,6 +95,8 @@ export interface Engine extends EngineOptions {
   sts(): Sts;
   wire(): Wire;
   sso(): Sso;
+  saml: Saml;
+  samlSignIn: SamlSignIn;
   /** Has the person sign in, whom `audience` may ask; one sign-in however many ask for it. */
   signIn(integration: Integration, audience: Audience, flow?: "pkce" | "device"): Promise<void>;
   /** Starts sessions under profiles, all or none; warms nothing. */
@@ -119,6 +125,8 @@ export interface Engine extends EngineOptions {
 export function createEngine(options: EngineOptions): Engine {
   const { clock, state, prompts, vault, paths } = options;
   const started = createStarted(state, options.fileOps, clock.now);
+  const saml = createSaml({ clock, browser: options.samlBrowser });
+  const samlSignIn = createSamlSignIn({ saml, prompts, clock, state });
   const listeners = new Set<(event: Event) => void>();
   const pending = new Set<string>();
   const lines = new WeakMap<Credentials, string>();
@@ -143,6 +151,11 @@ export function createEngine(options: EngineOptions): Engine {
         sso: engine.sso(),
         integration: (id) => state.integrations.get(id),
         signIn: (integration) => engine.signIn(integration, audience),
+      },
+      saml: {
+        assertion: (request) => samlSignIn.assertionFor(request, audience),
+        drop: saml.drop,
+        skew: () => engine.wire().skew(),
       },
       credentials: async (source) =>
         cache.get(requestKey(source), source, { audience, patience: () => undefined }),
@@ -263,6 +276,8 @@ export function createEngine(options: EngineOptions): Engine {
     ...options,
     cache,
     started,
+    saml,
+    samlSignIn,
     pending,
     requestContext,
     settings: () => state.settings.all(),

@@ -2,6 +2,7 @@
 import { rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LeappError } from "../../core/src/errors.ts";
+import type { SamlBrowser } from "../../core/src/identity/saml.ts";
 import type { Browser, Clock, Paths, SecretStore } from "../../core/src/ports.ts";
 import { openState } from "../../core/src/state/state.ts";
 import { openVault } from "../../core/src/vault/vault.ts";
@@ -22,6 +23,7 @@ import {
   stdinText,
   userName,
 } from "./platform/process.ts";
+import { signInBrowser } from "./platform/sign-in-browser.ts";
 import { createPrompts } from "./prompts.ts";
 import { protocolVersion } from "./protocol.ts";
 import { serve } from "./server.ts";
@@ -37,6 +39,7 @@ export interface AgentOptions {
   /** What `credential_process` starts with. */
   command: () => string;
   browser?: Browser;
+  samlBrowser?: SamlBrowser;
   /** The local user's name, for role session names. */
   user?: string;
   /** Ends the process; a test's agent lives in the test's own. */
@@ -93,6 +96,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     user: options.user ?? "user",
     command: options.command,
     browser: options.browser ?? systemBrowser(() => desktop),
+    samlBrowser:
+      options.samlBrowser ??
+      signInBrowser({
+        folder: join(paths.home, "browser"),
+        env,
+        desktop: () => desktop,
+        proxy: () => state.settings.all().proxy,
+      }),
     sharedCache: ssoCacheFiles(join(dirname(paths.awsConfig), "sso", "cache")),
   });
   const startedAt = new Date(clock.now()).toISOString();

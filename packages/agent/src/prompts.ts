@@ -86,9 +86,10 @@ interface Open {
 export interface Prompts {
   /**
    * Asks everybody in the audience and every attached app; the first answer counts.
+   * @param over ends the question, with an empty answer, once it need not be asked any more.
    * @throws LeappError the given `nobody` at once when nobody can be asked, `refused`, or `timed-out`.
    */
-  ask(request: PromptRequest, audience: Audience, nobody: LeappError): Promise<string>;
+  ask(request: PromptRequest, audience: Audience, nobody: LeappError, over?: AbortSignal): Promise<string>;
   /**
    * Shows what the person does elsewhere (a page to sign in on) until `close`. `refused` runs when the person
    * refuses, or whoever was shown it goes away.
@@ -161,20 +162,22 @@ export function createPrompts(clock: Clock, timeout: () => number): Prompts {
   }
 
   return {
-    ask(request, audience, nobody) {
+    ask(request, audience, nobody, over) {
+      if (over?.aborted) return Promise.resolve("");
       if (audience.background || (apps.size === 0 && audience.channels().size === 0))
         return Promise.reject(nobody);
       // In a terminal nobody's 60 s are running.
       const deadline = clock.now() + timeout() * 1000 * (apps.size > 0 ? 1 : 6);
       const late = new LeappError("timed-out", `nobody answered: ${request.message}`, { hint: nobody.hint });
       return new Promise((resolve, reject) => {
-        raise(
+        const one = raise(
           request,
           audience,
           deadline,
           (outcome) => (typeof outcome === "string" ? resolve(outcome) : reject(outcome)),
           late,
         );
+        over?.addEventListener("abort", () => one.settle(""), { once: true });
       });
     },
     show(request, audience, deadline, refused) {

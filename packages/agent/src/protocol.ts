@@ -144,6 +144,25 @@ export interface IdpUrlView extends IdpUrl {
   sessions: number;
 }
 
+/** A role that a SAML sign-in opens. */
+export interface SamlRoleView {
+  accountId: string;
+  roleArn: string;
+  /** Of the SAML provider in IAM. */
+  idpArn: string;
+  /** Name of the session for it, if there is one. */
+  already?: string;
+}
+
+export interface SamlSignInResult {
+  idpUrl: IdpUrlView;
+  roles: SamlRoleView[];
+  /** The assertion is encrypted, so that only AWS can read its roles. */
+  encrypted?: boolean;
+  /** Until then sessions of this identity provider start without another sign-in. */
+  until: Timestamp;
+}
+
 /** Where the command line is, for the credential_process lines in `~/.aws/config`. */
 export interface CommandLineStatus {
   /** `leapp` on the system's default PATH is this installation, so that the bare name can be written. */
@@ -232,6 +251,10 @@ export interface Methods {
   "idp-url.add": [{ url: string }, IdpUrlView];
   "idp-url.edit": [{ id: string; url: string }, IdpUrlView];
   "idp-url.delete": [{ id: string; force?: boolean }, { deleted: string[]; notices: string[] }];
+  /** Signs in once, where nobody is, and lists what that opens. A URL that is new is added. */
+  "idp-url.roles": [{ url: string }, SamlSignInResult];
+  /** The same; `assertion`: a SAML response, base64, that the person brings instead of signing in here. */
+  "idp-url.login": [{ url: string; assertion?: string }, SamlSignInResult];
   /** Forgets the browser profile of its sign-ins. */
   "idp-url.logout": [{ id: string }, null];
 

@@ -1,8 +1,8 @@
-import { LeappError } from "../errors.ts";
 import type { Sts } from "../aws/sts.ts";
 import type { Credentials } from "../model.ts";
 import type { Clock, Secrets } from "../ports.ts";
 import { resolveChained } from "./chained.ts";
+import { type FederatedContext, resolveFederated } from "./federated.ts";
 import { resolveIamUser } from "./iam-user.ts";
 import { resolveLocalstack } from "./localstack.ts";
 import { resolveProcess } from "./process.ts";
@@ -16,6 +16,8 @@ export interface ResolveContext {
   secrets: Secrets;
   /** IAM Identity Center, with who can be asked to sign in. */
   sso: SsoRoleContext;
+  /** SAML sign-ins, with who can be asked to sign in. */
+  saml: FederatedContext;
   /** Credentials of a source request, through the agent's cache and its single flight. */
   credentials(request: CredentialRequest): Promise<Credentials>;
   /** One prompt to the person. @throws LeappError `mfa-needed` when nobody can be asked. */
@@ -46,9 +48,6 @@ export async function resolve(request: CredentialRequest, context: ResolveContex
     case "localstack":
       return resolveLocalstack(context);
     case "iam-role-federated":
-      throw new LeappError(
-        "sign-in-needed",
-        "sessions that sign in through SAML are not supported by this version",
-      );
+      return resolveFederated(request, context);
   }
 }

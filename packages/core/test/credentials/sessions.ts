@@ -71,6 +71,11 @@ export function bench(sandbox: Sandbox): Bench {
       integration: () => undefined,
       signIn: () => Promise.reject(new Error("no single sign-on here")),
     },
+    saml: {
+      assertion: () => Promise.reject(new Error("no SAML sign-in here")),
+      drop() {},
+      skew: () => undefined,
+    },
     async credentials(request) {
       const key = requestKey(request);
       const kept = held.get(key);
