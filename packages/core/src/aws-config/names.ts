@@ -119,6 +119,6 @@ export function credentialProcessCommand(
   throw new LeappError("invalid", `aws tools cannot run leapp from ${JSON.stringify(launcherPath)}`, {
     hint: windows
       ? "install it in a folder without blanks, such as C:\\ProgramData\\leapp"
-      : "install it in a folder of letters, digits and . _ - only: npm run install-local -- --prefix /usr/local",
+      : "install it in a folder of letters, digits and . _ - only: npm run install-local -- --prefix /usr/local/bin",
   });
 }
