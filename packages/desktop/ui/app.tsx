@@ -1,6 +1,7 @@
 import { Tooltip } from "radix-ui";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Bridge } from "./bridge/bridge.ts";
+import { Crash } from "./components/crash.tsx";
 import { Toasts } from "./components/toasts.tsx";
 import { ConnectionsContext, createStore, useResource } from "./data/store.ts";
 import { type Dialog, type Place, type Toast, type Ui, UiContext } from "./data/ui.ts";
@@ -42,9 +43,13 @@ export function App({ bridge }: { bridge: Bridge }) {
       <UiContext value={ui}>
         <Tooltip.Provider delayDuration={500} skipDelayDuration={200}>
           <Theme />
-          <Frame />
-          <Dialogs />
-          <Prompts />
+          <Crash>
+            <Frame />
+            <Dialogs />
+          </Crash>
+          <Crash>
+            <Prompts />
+          </Crash>
           <Toasts />
         </Tooltip.Provider>
       </UiContext>

@@ -68,5 +68,9 @@ export const Spinner = ({ label }: { label: string }) => (
   </span>
 );
 
+/** A remedy in words, unless it is a command to type: the window has buttons for those. */
+export const hintOf = ({ hint }: { hint?: string }): string | undefined =>
+  hint && !/\bleapp \w|--\w/.test(hint) ? sentence(hint) : undefined;
+
 /** Capitalises an error line of the agent, which begins in lower case. */
 export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -2,7 +2,7 @@
 import { useMemo } from "react";
 import type { SessionView } from "../../../core/src/model.ts";
 import { AgentError } from "../bridge/bridge.ts";
-import { sentence } from "../components/signs.tsx";
+import { hintOf, sentence } from "../components/signs.tsx";
 import { type Connections, useConnections } from "./store.ts";
 import { type Ui, useUi } from "./ui.ts";
 
@@ -87,7 +87,10 @@ function createActions({ bridge, store }: Connections, ui: Ui): Actions {
     ui.say({
       tone: "error",
       title,
-      detail: sentence(failure.hint ? `${failure.message}; ${failure.hint}` : failure.message),
+      detail: [failure.message, hintOf(failure)]
+        .filter((text) => text !== undefined)
+        .map(sentence)
+        .join(". "),
       action: remedyFor(failure, about, { ui, actions }),
     });
   };

@@ -1,7 +1,7 @@
 /** The window: side bar, top bar, and the place in between. */
 import { useCallback, useEffect, useRef, useState } from "react";
 import { Button } from "../components/button.tsx";
-import { Notice, sentence } from "../components/signs.tsx";
+import { Notice, hintOf, sentence } from "../components/signs.tsx";
 import { useLook } from "../data/preferences.ts";
 import type { Filters, View } from "../data/sessions.ts";
 import { useConnection, useConnections, useResource } from "../data/store.ts";
@@ -100,7 +100,7 @@ function Banners() {
       <div className="banner">
         <Notice
           tone="red"
-          hint={sessions.error.hint && sentence(sessions.error.hint)}
+          hint={hintOf(sessions.error)}
           action={
             <Button small onClick={() => void store.refresh("sessions")}>
               Try again

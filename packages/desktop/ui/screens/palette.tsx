@@ -96,7 +96,8 @@ export function Palette() {
         run: () => ui.open({ kind: "shortcuts" }),
       },
     ].filter((one) => one.title.toLowerCase().includes(wanted));
-    const matches = matcher(query);
+    // "start dev" means the session dev, whatever the verb.
+    const matches = matcher(query.replace(/^\s*(start|stop)\b/i, ""));
     const found: Command[] = [];
     for (const session of sessions ?? []) {
       if (found.length === mostSessions) break;

@@ -30,7 +30,7 @@ export function Unlock() {
       setBusy(false);
     }
   };
-  const problem = failure && sentence(failure.hint ? `${failure.message}; ${failure.hint}` : failure.message);
+  const problem = failure && sentence(failure.message);
   return (
     <Modal
       title="Unlock the vault"

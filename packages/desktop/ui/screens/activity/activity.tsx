@@ -205,9 +205,11 @@ function Records({ records, now }: { records: readonly AuditRecord[]; now: numbe
                 >
                   {one.sessionName}
                 </button>
-                <span className="muted cut number" title={one.identity}>
-                  {one.identity ?? one.accountId}
-                </span>
+                {one.identity !== one.sessionName && (
+                  <span className="muted cut number" title={one.identity}>
+                    {one.identity ?? one.accountId}
+                  </span>
+                )}
               </div>
               <div role="cell" className="two-lines">
                 <span>

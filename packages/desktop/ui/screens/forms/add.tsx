@@ -31,7 +31,15 @@ export function AddDialog({
       // A fresh form for each kind; each keeps its own draft.
       key={choice}
       type={choice}
-      title={copyOf ? `Duplicate ${copyOf.name}` : parent ? `Chained session from ${parent.name}` : "Add"}
+      title={
+        copyOf
+          ? `Duplicate ${copyOf.name}`
+          : parent
+            ? `Chained session from ${parent.name}`
+            : type
+              ? `Add ${typeNames[choice]}`
+              : "Add"
+      }
       initial={initialValues(parent, copyOf)}
       draft={!parent && !copyOf}
       beside={beside}

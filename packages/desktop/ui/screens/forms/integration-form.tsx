@@ -5,7 +5,7 @@ import { AgentError } from "../../bridge/bridge.ts";
 import { Button } from "../../components/button.tsx";
 import { Field, Switch } from "../../components/field.tsx";
 import { Modal } from "../../components/modal.tsx";
-import { Notice, sentence } from "../../components/signs.tsx";
+import { Notice, hintOf, sentence } from "../../components/signs.tsx";
 import { useActions } from "../../data/actions.ts";
 import { useConnections, useResource } from "../../data/store.ts";
 import { useUi } from "../../data/ui.ts";
@@ -50,7 +50,9 @@ export function IntegrationForm({
     setProblems(found.problems);
     return found.problems;
   };
-  const leave = (field: string) => {
+  const leave = (field: string, to: Element | null) => {
+    // As in session-form.tsx: the form's own buttons check by themselves.
+    if (to?.closest(".modal-foot")) return;
     setTouched((now) => new Set(now).add(field));
     check().catch(() => {});
   };
@@ -103,11 +105,11 @@ export function IntegrationForm({
         {beside}
         <div className="form">
           {failure && (
-            <Notice tone="red" hint={failure.hint && sentence(failure.hint)}>
+            <Notice tone="red" hint={hintOf(failure)}>
               {sentence(failure.message)}
             </Notice>
           )}
-          <div onBlur={() => leave("alias")}>
+          <div onBlur={(event) => leave("alias", event.relatedTarget)}>
             <Field label="Name" problem={problemOf("alias")}>
               {(control) => (
                 <input
@@ -121,7 +123,7 @@ export function IntegrationForm({
               )}
             </Field>
           </div>
-          <div onBlur={() => leave("startUrl")}>
+          <div onBlur={(event) => leave("startUrl", event.relatedTarget)}>
             <Field
               label="Start URL"
               help="The address of your AWS access portal, or its issuer URL."
@@ -139,7 +141,7 @@ export function IntegrationForm({
               )}
             </Field>
           </div>
-          <div onBlur={() => leave("region")}>
+          <div onBlur={(event) => leave("region", event.relatedTarget)}>
             <Field
               label="Region of the portal"
               help="Where IAM Identity Center was set up; not where you work."

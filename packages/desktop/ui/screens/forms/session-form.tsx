@@ -6,14 +6,17 @@ import type { SessionType, SessionView } from "../../../../core/src/model.ts";
 import { AgentError } from "../../bridge/bridge.ts";
 import { Button } from "../../components/button.tsx";
 import { Modal } from "../../components/modal.tsx";
-import { Notice, sentence } from "../../components/signs.tsx";
+import { Notice, hintOf, sentence } from "../../components/signs.tsx";
 import { useConnections, useResource } from "../../data/store.ts";
 import { useUi } from "../../data/ui.ts";
 import { FormControl } from "./control.tsx";
 import { draftOf, keepDraft } from "./drafts.ts";
 import { formOf, inputOf, type FieldValue, type Values, valuesOf } from "./fields.ts";
 
-type Outcome = { identity: CallerIdentity } | { failure: AgentError };
+type Outcome = ({ identity: CallerIdentity } | { failure: AgentError }) & {
+  /** Something was changed since. */
+  stale?: boolean;
+};
 
 export function SessionForm({
   type,
@@ -79,7 +82,8 @@ export function SessionForm({
     const next = { ...values, [key]: value };
     setValues(next);
     if (draft) keepDraft(draftKey, next);
-    setOutcome(undefined);
+    // It stays in sight: were it taken away, the buttons below would move from under the pointer.
+    setOutcome((now) => now && { ...now, stale: true });
   };
   const leave = (key: string) => {
     setTouched((now) => new Set(now).add(key));
@@ -150,7 +154,9 @@ export function SessionForm({
           key={field.key}
           className={field.half ? "half" : undefined}
           onBlur={(event) => {
-            if (!event.currentTarget.contains(event.relatedTarget)) leave(field.key);
+            const to = event.relatedTarget;
+            // A button of the form checks by itself; messages that come and go would move it meanwhile.
+            if (!event.currentTarget.contains(to) && !to?.closest(".modal-foot")) leave(field.key);
           }}
         >
           <FormControl
@@ -214,7 +220,7 @@ export function SessionForm({
             </Notice>
           )}
           {failure && (
-            <Notice tone="red" hint={failure.hint && sentence(failure.hint)}>
+            <Notice tone="red" hint={hintOf(failure)}>
               {sentence(failure.message)}
             </Notice>
           )}
@@ -246,15 +252,20 @@ export function SessionForm({
 
 function TestOutcome({ outcome }: { outcome: Outcome }) {
   const ref = useRef<HTMLDivElement>(null);
-  useEffect(() => ref.current?.scrollIntoView({ block: "nearest" }), []);
+  useEffect(() => {
+    // Braces: newer browsers return a promise, which React would take for a clean-up.
+    ref.current?.scrollIntoView({ block: "nearest" });
+  }, []);
   return (
     <div ref={ref} role="status">
       {"identity" in outcome ? (
         <Notice tone="green" hint={`Account ${outcome.identity.accountId}`}>
-          AWS answers: you are <code className="selectable">{outcome.identity.arn}</code>
+          {outcome.stale && "Before your last change: "}AWS answers: you are{" "}
+          <code className="selectable">{outcome.identity.arn}</code>
         </Notice>
       ) : (
-        <Notice tone="red" hint={outcome.failure.hint && sentence(outcome.failure.hint)}>
+        <Notice tone="red" hint={hintOf(outcome.failure)}>
+          {outcome.stale && "Before your last change: "}
           {sentence(outcome.failure.message)}
         </Notice>
       )}

@@ -75,7 +75,9 @@ export function SessionTable(props: Props) {
     getItemKey: (index) => keyOf(rows[index]!),
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: measured anew when the height changes
-  useEffect(() => virtual.measure(), [rowHeight]);
+  useEffect(() => {
+    virtual.measure();
+  }, [rowHeight]);
 
   const at = useMemo(() => {
     const found = cursor === undefined ? -1 : rows.findIndex((row) => keyOf(row) === cursor);

@@ -5,7 +5,7 @@ import type { CredentialMethod } from "../../../../core/src/model.ts";
 import { AgentError } from "../../bridge/bridge.ts";
 import { Button } from "../../components/button.tsx";
 import { Modal } from "../../components/modal.tsx";
-import { Notice, sentence, Spinner } from "../../components/signs.tsx";
+import { Notice, hintOf, sentence, Spinner } from "../../components/signs.tsx";
 import { useConnections, useResource } from "../../data/store.ts";
 import { useUi } from "../../data/ui.ts";
 import { useSetSetting } from "./parts.tsx";
@@ -84,7 +84,7 @@ export function MethodPanel({ method, onClose }: { method: CredentialMethod; onC
         )}
       </div>
       {failure && (
-        <Notice tone="red" hint={failure.hint && sentence(failure.hint)}>
+        <Notice tone="red" hint={hintOf(failure)}>
           {sentence(failure.message)}
         </Notice>
       )}
@@ -139,7 +139,7 @@ export function CommandLine() {
         </Notice>
       )}
       {failure && (
-        <Notice tone="red" hint={failure.hint && sentence(failure.hint)}>
+        <Notice tone="red" hint={hintOf(failure)}>
           {sentence(failure.message)}
         </Notice>
       )}
