@@ -321,6 +321,24 @@ test("credential-file-method: the keys in the file are always good ones, after a
   expect(world.count()).toBe(calls);
 });
 
+test("credential-file-method: after the agent was away, the keys of a role and those of its parent are both new", async () => {
+  await using world = await new World().open();
+  const { id: parent } = await world.addUser();
+  const { id } = await world.addRole(parent);
+  await world.client.call("settings.set", { key: "credential-method", value: "credential-file-method" });
+  for (const session of [id, parent]) await world.client.call("session.start", { session });
+  const idsInFile = () => readFileSync(world.file("credentials"), "utf8").match(/ASIA\w+/g) ?? [];
+  const before = idsInFile();
+  expect(before).toHaveLength(2);
+  world.client.close();
+  world.agent.stop();
+  world.clock.sleep(24 * hour);
+  await world.startAgent();
+  await until(() => idsInFile().every((found) => !before.includes(found)), "all keys in the file are new");
+  expect(idsInFile()).toHaveLength(2);
+  expect(world.count()).toBe(4);
+});
+
 // At the same time, since each of them waits for its retries.
 for (const kind of ["500", "throttle", "cut"] as FaultKind[]) {
   test.concurrent(`AWS answers with ${kind}: what is valid goes on being served, the failure shows, it recovers`, async () => {

@@ -495,14 +495,22 @@ export function createEngine(options: EngineOptions): Engine {
     async resume() {
       const nobody = new Audience({ background: true });
       await started.recover(() => vault.open(nobody));
+      const inFiles = new Set<Session>();
       for (const { sessionId, method, phase } of started.list()) {
         const session = state.sessions.get(sessionId);
-        // What was inherited from an older agent goes on being renewed.
-        if (session && cache.size() > 0) cache.watch(keyOf(session).key);
-        if (!session || method !== "credential-file-method" || phase !== "started") continue;
-        // Its success writes the keys, its failure is the session's problem.
-        await Promise.resolve(engine.credentials(session, { audience: nobody })).catch(() => {});
+        const inFile = method === "credential-file-method" && phase === "started";
+        if (!session || (!inFile && cache.size() === 0)) continue;
+        try {
+          // What was inherited from an older agent goes on being renewed.
+          cache.watch(keyOf(session).key);
+          if (inFile) inFiles.add(session);
+        } catch {
+          // Its source is gone; `generate` says so.
+        }
       }
+      // Once all are known, since one's credentials may come along with another's. Success writes the keys.
+      for (const session of inFiles)
+        await Promise.resolve(engine.credentials(session, { audience: nobody })).catch(() => {});
     },
     files: (call) => call.files ?? { config: paths.awsConfig, credentials: paths.awsCredentials },
   };
