@@ -68,11 +68,11 @@ const quiet = [
   ...["--disable-background-networking", "--disable-component-update", "--disable-default-apps"],
   ...["--disable-domain-reliability", "--disable-client-side-phishing-detection", "--metrics-recording-only"],
   ...["--disable-extensions", "--disable-breakpad", "--disable-background-mode", "--disable-popup-blocking"],
+  ...["--allow-browser-signin=false", "--disable-component-extensions-with-background-pages"],
+  ...["--disable-search-engine-choice-screen", "--no-service-autorun", "--disable-field-trial-config"],
   // A page may hold the assertion for a moment: pages are not kept on the disk.
-  ...[
-    "--disk-cache-size=1",
-    "--disable-features=Translate,MediaRouter,OptimizationHints,GlobalMediaControls",
-  ],
+  "--disk-cache-size=1",
+  `--disable-features=${["Translate", "MediaRouter", "OptimizationHints", "GlobalMediaControls", "LensOverlay", "PasswordLeakDetection"].join(",")}`,
   // Cookies are behind the folder's mode, not behind a keyring's dialog that nobody might see.
   "--password-store=basic",
 ];
@@ -90,11 +90,15 @@ export function browserArguments(profile: string, options: { window: boolean; pr
   ];
 }
 
-/** First contents of `Default/Preferences`: no offer to keep passwords, addresses or an account. */
+/**
+ * First contents of `Default/Preferences`: no offer to keep passwords, addresses or an account, nothing sent to judge
+ * them, and no connection before a page asks for it.
+ */
 export const firstPreferences = JSON.stringify({
   credentials_enable_service: false,
-  profile: { password_manager_enabled: false },
+  profile: { password_manager_leak_detection: false },
   autofill: { profile_enabled: false, credit_card_enabled: false },
-  signin: { allowed: false },
+  signin: { allowed: false, allowed_on_next_startup: false },
   search: { suggest_enabled: false },
+  net: { network_prediction_options: 2 },
 });

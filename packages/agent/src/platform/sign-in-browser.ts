@@ -31,8 +31,10 @@ const calm = { form: 600, network: 2_000, page: 6_000 };
 const rememberedFor = 12 * 3600;
 /** In a profile in which somebody signed in. */
 const marker = "leapp-signed-in";
-/** Below AWS's sign-in page and answered by us, so that the POST with the assertion never becomes a page. */
-const lastPage = "/saml/leapp-signed-in";
+/** Shown at the end, in place of AWS's console. */
+const lastPage = `data:text/html;charset=utf-8,${encodeURIComponent(
+  callbackPage("You are signed in", "You can close this window."),
+)}`;
 
 export function signInBrowser(options: SignInBrowserOptions): SamlBrowser {
   const { folder } = options;
@@ -239,26 +241,14 @@ function watchPages(
   }
 
   async function paused({ requestId, networkId, request }: Json, session: string): Promise<void> {
-    const { url, method } = request as { url: string; method: string };
-    const { pathname } = new URL(url);
-    if (!isAwsSignIn(url) || (method !== "POST" && pathname !== lastPage)) {
-      await send("Fetch.continueRequest", { requestId }, session);
-    } else if (method === "POST") {
-      const found = samlResponseOf(await postedTo(request, networkId, session));
-      if (found === undefined) return void (await send("Fetch.continueRequest", { requestId }, session));
-      response ??= found;
-      const responseHeaders = [{ name: "Location", value: new URL(lastPage, url).href }];
-      await send("Fetch.fulfillRequest", { requestId, responseCode: 303, responseHeaders }, session);
-      // Should the page not come for whatever reason, the assertion counts all the same.
-      setTimeout(() => outcome.resolve(response), 2_000);
-    } else {
-      const body = Buffer.from(callbackPage("You are signed in", "You can close this window.")).toString(
-        "base64",
-      );
-      const responseHeaders = [{ name: "Content-Type", value: "text/html; charset=utf-8" }];
-      await send("Fetch.fulfillRequest", { requestId, responseCode: 200, responseHeaders, body }, session);
-      if (response !== undefined) outcome.resolve(response);
-    }
+    const form = isAwsSignIn(request.url) && request.method === "POST";
+    const found = form ? samlResponseOf(await postedTo(request, networkId, session)) : undefined;
+    if (found === undefined) return void (await send("Fetch.continueRequest", { requestId }, session));
+    response ??= found;
+    // No content: the page with the assertion stays, and the POST becomes no page that the browser would keep.
+    await send("Fetch.fulfillRequest", { requestId, responseCode: 204 }, session);
+    await send("Page.navigate", { url: lastPage }, session);
+    outcome.resolve(response);
   }
 
   /** A long form does not come with the request. */

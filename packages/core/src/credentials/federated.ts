@@ -101,7 +101,7 @@ export function explainRefusal(
     if (fresh && age > 60_000) return is("clock-skew", clockWords(age), clockHint);
     const end = Math.min(notOnOrAfter ?? Number.POSITIVE_INFINITY, issuedAt + awsLimit);
     const ago = now > end ? ` ${inWords(now - end)} ago` : "";
-    return is("keys-rejected", `the SAML assertion expired${ago}`, "sign in again");
+    return is("sign-in-needed", `the SAML assertion expired${ago}`, "sign in again");
   }
   const early = notBefore !== undefined && notBefore > now ? notBefore - now : 0;
   if (early > 0) return is("clock-skew", clockWords(-Math.max(early, -age)), clockHint);
