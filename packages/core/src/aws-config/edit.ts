@@ -17,6 +17,7 @@ import {
   decode,
   encode,
   fromBinary,
+  isIndent,
   lineOf,
   parseAwsFile,
   toBinary,
@@ -24,7 +25,10 @@ import {
 
 export interface ProfileEntry {
   profile: string;
-  /** Written in this order as `name=value`. */
+  /**
+   * Written in this order as `name=value`. None: only park a section that holds other credentials, or leave no more
+   * than the header of one that is parked.
+   */
   keys: [name: string, value: string][];
 }
 
@@ -58,7 +62,7 @@ export interface UndoKey {
 export interface Parked {
   file: AwsFileKind;
   profile: string;
-  /** The section from its header to its last line, base64. */
+  /** The section from its header to the end of its last line, base64. */
   text: string;
 }
 
@@ -72,7 +76,7 @@ export interface StartOptions {
 export interface Started {
   /** Undefined only when there was no file and nothing to write. */
   bytes: Uint8Array | undefined;
-  /** One for each entry; each takes the place of an older one of the same profile. */
+  /** One for each entry that has something to undo; it takes the place of an older one of the same profile. */
   undo: Undo[];
   /** New ones only. */
   parked: Parked[];
@@ -125,10 +129,12 @@ export function startProfiles(
     checkEntry(entry);
     if (undo.has(entry.profile)) throw new LeappError("invalid", `profile ${entry.profile} is given twice`);
     const base = { file: kind, profile: entry.profile, ...(createdFile ? { createdFile } : {}) };
-    const section = findSection(file, index, entry.profile, notices);
     const before = active.get(entry.profile);
+    const holds = index.get(entry.profile)!.some((one) => otherCredentials(one, before).length > 0);
+    if (entry.keys.length === 0 && !before?.parked && !holds) continue;
+    const section = findSection(file, index, entry.profile, notices);
     if (!section) {
-      appended.push(entry);
+      if (entry.keys.length) appended.push(entry);
       undo.set(entry.profile, { ...base, keys: [], ...(before?.parked ? { parked: true } : {}) });
       continue;
     }
@@ -185,7 +191,6 @@ export function stopProfiles(
   const kept: Parked[] = [];
   const returning: string[] = [];
   const notices: string[] = [];
-  let lastInPlace: AwsSection | undefined;
   for (const undo of mine) {
     const section = mostOurs(undo, index.get(undo.profile) ?? []);
     const park = undo.parked ? texts.get(undo.profile) : undefined;
@@ -209,29 +214,23 @@ export function stopProfiles(
       const line = start - blank.length;
       if (text.endsWith(blank, start) && (line === file.bom || text[line - 1] === "\n")) start = line;
       splices.push({ start, end: section.bodyStart, text: "" });
-      for (const key of keys) splices.push(lineSplice(text, key));
-    } else {
       for (const key of keys) {
-        const original = owner(undo, key)?.original;
-        if (original === undefined) splices.push(lineSplice(text, key));
-        else splices.push({ start: key.start, end: key.end, text: unpack(original) });
+        splices.push({ start: lineStart(text, key.start), end: afterTerminator(text, key.end), text: "" });
       }
-      if (section.end === text.length) lastInPlace = section;
+    } else {
+      for (const key of keys) splices.push(takeBack(text, key, owner(undo, key)!));
     }
   }
 
   let result = splice(text, splices);
   const cut = cutAtEnd(text, splices);
   if (cut !== undefined) {
-    const kept = result.length;
     const joined = joinedBefore(file, cut, mine);
-    if (joined && result.endsWith(joined)) result = result.slice(0, kept - joined.length);
-    // Lines put after a last line without a terminator brought the terminator with them.
-    else if (lastInPlace && !/[\r\n]$/.test(text)) result = result.slice(0, beforeTerminator(result, kept));
+    if (joined && result.endsWith(joined)) result = result.slice(0, -joined.length);
   }
   for (const section of returning) {
-    const open = result !== "" && !result.endsWith("\n");
-    result += `${open ? "\n" : ""}${section}\n`;
+    const eol = newlineOf(file);
+    result += (result === "" || result.endsWith("\n") ? "" : eol) + section + eol;
   }
   const gone = result === "" && (bytes === undefined || mine.some((undo) => undo.createdFile));
   return {
@@ -328,8 +327,8 @@ function owner(undo: Undo | undefined, key: AwsKey): UndoKey | undefined {
 
 function applies(undo: Undo | undefined, section: AwsSection): undo is Undo {
   if (!undo) return false;
-  // A section was parked for the credentials in it: where we put none ourselves, having none tells the stand-in.
-  if (undo.parked && !undo.keys.some(isCredential)) return otherCredentials(section, undo).length === 0;
+  // A section was parked for the credentials in it: its stand-in holds ours, or (before ours got there) none.
+  if (undo.parked && otherCredentials(section, undo).length === 0) return true;
   // The parked section may well come with our region: only credentials tell it from its stand-in.
   return section.keys.some((key) => owner(undo, key) && (!undo.parked || isCredential(key)));
 }
@@ -436,8 +435,7 @@ function writeKeys(
   for (const key of section.keys) {
     const own = owner(previous, key);
     if (!own || entry.keys.some(([name]) => name === key.name)) continue;
-    if (own.original === undefined) splices.push(lineSplice(file.text, key));
-    else splices.push({ start: key.start, end: key.end, text: unpack(own.original) });
+    splices.push(takeBack(file.text, key, own));
   }
   if (missing.length) insertLines(file, section, missing, eol, splices, notices, entry.profile);
   if (file.kind === "config" && !previous) {
@@ -468,19 +466,19 @@ function insertLines(
 ): void {
   const { text } = file;
   let at = section.bodyStart;
-  let indent = indentAt(text, at);
-  while (indent !== "" && at < section.end) {
-    at = nextLine(text, at);
-    indent = indentAt(text, at);
+  let next = lineAfter(text, at);
+  while (next.indent !== "" && next.start < section.end) {
+    at = nextLine(text, next.start);
+    next = lineAfter(text, at);
   }
+  let { indent } = next;
   if (indent !== "") {
     at = section.bodyStart;
-    indent = indentAt(text, at, blankOrComment);
+    indent = lineAfter(text, at, false).indent;
     notices.add(`profile ${profile} is indented: ruby, rust, java and c++ cannot read it`);
   }
-  const open = at === text.length && !/[\r\n]$/.test(text);
-  const block = lines.map((line) => (open ? eol + indent + line : indent + line + eol)).join("");
-  splices.push({ start: at, end: at, text: block });
+  at = beforeTerminator(text, at);
+  splices.push({ start: at, end: at, text: lines.map((line) => eol + indent + line).join("") });
 }
 
 /** Puts our lines in the place of a section, its header excepted. */
@@ -493,7 +491,7 @@ function park(
 ): Parked {
   const { text } = file;
   const end = contentEnd(file, section);
-  const indent = indentAt(text, afterTerminator(text, end), blankOrComment);
+  const { indent } = lineAfter(text, afterTerminator(text, end), false);
   const lines = entry.keys.map(([name, value]) => `${eol}${indent}${name}=${encode(value)}`).join("");
   splices.push({ start: section.headerEnd, end, text: lines });
   return { file: file.kind, profile: entry.profile, text: pack(text.slice(section.start, end)) };
@@ -556,8 +554,6 @@ function restoreParked(
       original,
       clash.map((key) => lineSplice(original, key)),
     );
-    // It ends where its last line ends; the terminator is in the file.
-    back = back.slice(0, beforeTerminator(back, back.length));
   }
   // Our lines that follow the header directly go with it, the others each on its own.
   let end = section.headerEnd;
@@ -585,14 +581,14 @@ function hasOther(file: AwsFile, section: AwsSection, keys: readonly AwsKey[]): 
   return section.end === text.length || /^[^\r\n]*\S/.test(rest) || /^[ \t]+\S/m.test(rest);
 }
 
-/** End of a section's last line, without the blank lines and comments that lead to the next header. */
+/** End of a section's last line, before the blank lines and comments that lead to the next header. */
 function contentEnd(file: AwsFile, section: AwsSection): number {
   const { text } = file;
   let end = section.keys.at(-1)?.end ?? section.headerEnd;
   for (let at = afterTerminator(text, end); at < section.end; at = nextLine(text, at)) {
+    const line = text.slice(at, beforeTerminator(text, nextLine(text, at)));
     // An indented comment is a continuation to some readers: it must not follow a line of ours.
-    if (/^[ \t]+[^\s]/.test(text.slice(at, nextLine(text, at))))
-      end = beforeTerminator(text, nextLine(text, at));
+    if (/^[ \t]+\S/.test(line)) end = at + line.length;
   }
   return end;
 }
@@ -634,9 +630,18 @@ function splice(text: string, splices: Splice[]): string {
   return parts.join("");
 }
 
-/** Removes the lines of a key with their terminator. */
+/**
+ * Removes the lines of a key with the terminator in front of them, as `insertLines` put them there: so the last line
+ * of a file keeps its terminator, or its lack of one.
+ */
 function lineSplice(text: string, key: AwsKey): Splice {
-  return { start: lineStart(text, key.start), end: afterTerminator(text, key.end), text: "" };
+  return { start: beforeTerminator(text, lineStart(text, key.start)), end: key.end, text: "" };
+}
+
+/** Removes a line of ours, or restores what stood there. */
+function takeBack(text: string, key: AwsKey, own: UndoKey): Splice {
+  if (own.original === undefined) return lineSplice(text, key);
+  return { start: key.start, end: key.end, text: unpack(own.original) };
 }
 
 function lineStart(text: string, at: number): number {
@@ -649,15 +654,20 @@ function nextLine(text: string, at: number): number {
   return afterTerminator(text, at);
 }
 
-// Blank lines and comments; the first leaves indented comments, which some readers take for part of a value.
-const blankOrFlushComment = /(?:[\t-\r\x1c-\x20]*(?:^[#;].*)?)*/my;
-const blankOrComment = /(?:[\t-\r\x1c-\x20]*(?:[#;].*)?)*/my;
-
-/** Indentation of the first line that is not skipped, from the line at `at` on. */
-function indentAt(text: string, at: number, skip = blankOrFlushComment): string {
-  skip.lastIndex = at;
-  const first = at + skip.exec(text)![0].length;
-  return first === text.length ? "" : text.slice(Math.max(at, lineStart(text, first)), first);
+/**
+ * The first line, from the one at `at` on, that could continue a value, and its indentation: blank lines and
+ * comments could not. An indented comment does for some readers, and counts unless `strict` is off.
+ */
+function lineAfter(text: string, at: number, strict = true): { start: number; indent: string } {
+  for (let start = at; start < text.length; start = nextLine(text, start)) {
+    let first = start;
+    while (isIndent(text.charCodeAt(first))) first++;
+    const comment = text[first] === "#" || text[first] === ";";
+    const empty = first === text.length || text[first] === "\n" || text[first] === "\r";
+    if (!empty && !(comment && (first === start || !strict)))
+      return { start, indent: text.slice(start, first) };
+  }
+  return { start: text.length, indent: "" };
 }
 
 /** The terminator of the first line. */

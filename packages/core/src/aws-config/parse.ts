@@ -69,6 +69,11 @@ function isBlank(code: number): boolean {
   return code === 32 || (code >= 9 && code <= 13) || (code >= 28 && code <= 31);
 }
 
+/** A blank that ends no line. */
+export function isIndent(code: number): boolean {
+  return isBlank(code) && code !== newline && code !== carriageReturn;
+}
+
 /** Bytes as a string of one character per byte, and back. */
 export function toBinary(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");

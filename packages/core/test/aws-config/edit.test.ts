@@ -195,6 +195,36 @@ describe("start", () => {
     expect(rewritten.notices).toHaveLength(1);
   });
 
+  test("without keys only parks, where there is something to park", () => {
+    const original = fixture("static.credentials");
+    const parkOnly = (profile: string, content: Uint8Array | undefined, active: Undo[] = []) =>
+      startProfiles(content, "credentials", [{ profile, keys: [] }], { replace: true, active });
+    for (const [profile, content] of [
+      ["ops", original],
+      ["new", original],
+      ["new", undefined],
+    ] as const) {
+      expect(parkOnly(profile, content)).toEqual({ bytes: content, undo: [], parked: [], notices: [] });
+    }
+    const { bytes: after, undo, parked } = parkOnly("dev", original);
+    expect(show(after)).toBe(show(original)!.replace(/(?<=\[dev\]\n)(.+\n)+/, ""));
+    expect(show(parkOnly("dev", after, undo).bytes)).toBe(show(after)!);
+    expect(show(stopProfiles(after, "credentials", undo, parked).bytes)).toBe(show(original)!);
+    // From the one method to the other and back, the parked section is remembered.
+    const keys = start(after, ["dev"], { kind: "credentials", active: undo });
+    const back = parkOnly("dev", keys.bytes, keys.undo);
+    expect(show(back.bytes)).toBe(show(after)!);
+    expect(show(stopProfiles(keys.bytes, "credentials", keys.undo, parked).bytes)).toBe(show(original)!);
+    expect(show(stopProfiles(back.bytes, "credentials", back.undo, parked).bytes)).toBe(show(original)!);
+  });
+
+  test("is not slowed down by a mountain of comments", () => {
+    const original = bytes(`[profile dev]\n${"# why\n\n".repeat(300_000)}  output = json\n`);
+    const { bytes: after, undo } = start(original, ["dev"]);
+    expect(show(after)).toEndWith(`  output = json\n${ours}`);
+    expect(stopProfiles(after, "config", undo).bytes!.length).toBe(original.length);
+  });
+
   test("refuses names and values that would write other lines", () => {
     for (const name of ["", "a]", "a\n[default]", " a"])
       expect(failure(() => start(undefined, [name])).code).toBe("invalid");
