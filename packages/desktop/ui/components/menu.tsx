@@ -46,12 +46,13 @@ export function MenuAt({
   children: ReactNode;
   label: string;
 }) {
+  const container = usePortal();
   return (
     <DropdownMenu.Root modal={false} open onOpenChange={(open) => !open && onClose()}>
       <DropdownMenu.Trigger asChild>
         <span className="menu-point" tabIndex={-1} aria-hidden style={{ left: at.x, top: at.y }} />
       </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
+      <DropdownMenu.Portal container={container}>
         <DropdownMenu.Content
           className="menu"
           align="start"
@@ -131,6 +132,7 @@ export function SubMenu({
   title: string;
   children: ReactNode;
 }) {
+  const container = usePortal();
   return (
     <DropdownMenu.Sub>
       <DropdownMenu.SubTrigger className="menu-item">
@@ -138,7 +140,7 @@ export function SubMenu({
         {title}
         <ChevronRight className="icon shortcut" aria-hidden />
       </DropdownMenu.SubTrigger>
-      <DropdownMenu.Portal>
+      <DropdownMenu.Portal container={container}>
         <DropdownMenu.SubContent className="menu" sideOffset={4} collisionPadding={8}>
           {children}
         </DropdownMenu.SubContent>

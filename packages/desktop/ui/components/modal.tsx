@@ -13,8 +13,9 @@ import { IconButton } from "./button.tsx";
 
 const PortalContext = createContext<HTMLElement | null>(null);
 
-/** Where menus and tooltips go: into the modal window above them, which makes everything else inert. */
-export const usePortal = (): HTMLElement | null => useContext(PortalContext);
+/** Where menus and tooltips go: into the modal window above them, which makes all else inert, or the main part. */
+export const usePortal = (): HTMLElement | null =>
+  useContext(PortalContext) ?? document.querySelector("main");
 
 /** A native modal dialog: focus stays inside, Escape closes, focus goes back to where it was. */
 export function Modal({

@@ -52,7 +52,7 @@ export interface Column {
 }
 
 export const columns: readonly Column[] = [
-  { id: "name", title: "Session", least: 190, share: 3, text: (one) => one.name, fixed: true },
+  { id: "name", title: "Session", least: 230, share: 3, text: (one) => one.name, fixed: true },
   { id: "account", title: "Account", least: 130, share: 1.5, text: (one) => accountLabel(one) },
   { id: "role", title: "Role or user", least: 100, share: 1.1, text: (one) => one.role ?? "" },
   { id: "source", title: "Source", least: 90, share: 0.9, text: (one) => one.source ?? "" },

@@ -200,7 +200,7 @@ function SignIn({ url, userCode }: { url: string; userCode: string | undefined }
 function Countdown({ prompt }: { prompt: PromptView }) {
   const now = useNow(1_000);
   const whole = Math.max(1, (Date.parse(prompt.deadline) - Date.parse(prompt.askedAt)) / 1000);
-  const left = Math.min(whole, Math.max(0, Math.ceil((Date.parse(prompt.deadline) - now) / 1000)));
+  const left = Math.ceil(Math.min(whole, Math.max(0, (Date.parse(prompt.deadline) - now) / 1000)));
   const text = left >= 120 ? `${Math.floor(left / 60)} min left` : `${left} s left`;
   return (
     <div className="countdown push" role="timer" aria-label={text}>

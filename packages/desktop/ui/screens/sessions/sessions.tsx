@@ -72,6 +72,7 @@ export function SessionsScreen({
 
   return (
     <>
+      <h1 className="hidden-text">Sessions</h1>
       <Toolbar
         sessions={sessions}
         shown={rows.reduce((sum, row) => sum + (row.kind === "session" ? 1 : 0), 0)}

@@ -58,7 +58,8 @@ export function SessionTable(props: Props) {
   const anchor = useRef(0);
   const width = useWidth(scroller);
   // The list changes only when a column comes or goes, so that rows are not drawn anew while resizing.
-  const shownIds = fitting(look.columns, width - pinTrack - actionTrack)
+  const wanted = look.columns.filter((id) => id !== look.group);
+  const shownIds = fitting(wanted, width - pinTrack - actionTrack)
     .map((one) => one.id)
     .join(" ");
   const shownColumns = useMemo(() => shownIds.split(" ") as ColumnId[], [shownIds]);
@@ -222,11 +223,15 @@ export function SessionTable(props: Props) {
       onKeyDown={onKeyDown}
     >
       <div className="table-head" role="row" aria-rowindex={1}>
-        <div role="columnheader" aria-label="Pinned" />
+        <div role="columnheader">
+          <span className="hidden-text">Pinned</span>
+        </div>
         {shownColumns.map((id) => (
           <HeadCell key={id} id={id} sort={look.sort} onSort={(sort) => onLook({ sort })} />
         ))}
-        <div role="columnheader" aria-label="Start or stop" />
+        <div role="columnheader">
+          <span className="hidden-text">Start or stop</span>
+        </div>
       </div>
       <div className="table-body" role="rowgroup" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map(({ index, key, start }) => {

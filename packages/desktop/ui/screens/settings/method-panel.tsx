@@ -71,16 +71,12 @@ export function MethodPanel({ method, onClose }: { method: CredentialMethod; onC
         {!lines && !failure && <Spinner label="Comparing" />}
         {lines?.length === 0 && <p className="muted">No session is started, so no file changes.</p>}
         {lines && lines.length > 0 && (
-          <pre className="code" tabIndex={0} aria-label="What changes now">
-            {lines.map((line, index) => (
-              <span
-                key={index}
-                className={line.startsWith("+") ? "plus" : line.startsWith("-") ? "minus" : undefined}
-              >
-                {`${line}\n`}
-              </span>
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+          <ul className="changes" tabIndex={0} aria-label="What changes now">
+            {lines.map((line) => (
+              <li key={line}>{line}</li>
             ))}
-          </pre>
+          </ul>
         )}
       </div>
       {failure && (
