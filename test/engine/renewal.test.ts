@@ -327,7 +327,7 @@ test("credential-file-method: after the agent was away, the keys of a role and t
   const { id } = await world.addRole(parent);
   await world.client.call("settings.set", { key: "credential-method", value: "credential-file-method" });
   for (const session of [id, parent]) await world.client.call("session.start", { session });
-  const idsInFile = () => readFileSync(world.file("credentials"), "utf8").match(/ASIA\w+/g) ?? [];
+  const idsInFile = (): string[] => readFileSync(world.file("credentials"), "utf8").match(/ASIA\w+/g) ?? [];
   const before = idsInFile();
   expect(before).toHaveLength(2);
   world.client.close();
