@@ -27,9 +27,10 @@ export interface ConnectOptions {
   interactive?: boolean;
   /** Start the agent when none runs; default true. */
   start?: boolean;
+  /** Milliseconds until it must listen then; 8,000 when absent. */
+  startWithin?: number;
 }
 
-const startWithin = 8_000;
 /** Answers to a client are lists of 10,000 sessions at the most. */
 const maxAnswerBytes = 64 * 1024 * 1024;
 
@@ -109,7 +110,8 @@ async function reach(paths: Paths, options: ConnectOptions): Promise<AgentClient
       });
   }
   ensureHome(paths);
-  const deadline = Date.now() + startWithin;
+  const deadline = Date.now() + (options.startWithin ?? 8_000);
+  let failed = false;
   let spawned = 0;
   let wait = 5;
   let release: (() => void) | undefined;
@@ -118,7 +120,9 @@ async function reach(paths: Paths, options: ConnectOptions): Promise<AgentClient
     release ??= tryLock(`${paths.home}/start.lock`);
     if (release && Date.now() - spawned > 2_000) {
       spawned = Date.now();
-      startAgent(options.env, paths);
+      startAgent(options.env, paths, (code) => {
+        failed ||= code !== 0;
+      });
     }
     await new Promise((resume) => setTimeout(resume, wait));
     wait = Math.min(50, wait * 1.5);
@@ -127,7 +131,7 @@ async function reach(paths: Paths, options: ConnectOptions): Promise<AgentClient
       release?.();
       return client;
     } catch (error) {
-      if (Date.now() > deadline)
+      if (failed || Date.now() > deadline)
         throw new LeappError("agent-unavailable", "the agent does not start", {
           hint: "run: leapp agent log",
           cause: error,
@@ -136,7 +140,11 @@ async function reach(paths: Paths, options: ConnectOptions): Promise<AgentClient
   }
 }
 
-function startAgent(env: Record<string, string | undefined>, paths: Paths): void {
+function startAgent(
+  env: Record<string, string | undefined>,
+  paths: Paths,
+  ended: (code: number | null) => void,
+): void {
   // It lives in another folder, where a relative path would mean another file.
   const absolute = {
     LEAPP_HOME: paths.home,
@@ -144,7 +152,7 @@ function startAgent(env: Record<string, string | undefined>, paths: Paths): void
     AWS_SHARED_CREDENTIALS_FILE: paths.awsCredentials,
   };
   const given = Object.fromEntries(Object.entries(absolute).filter(([name]) => env[name]));
-  spawnDetached(installedAs().core, ["agent", "run"], { ...sessionBus(env), ...env, ...given });
+  spawnDetached(installedAs().core, ["agent", "run"], { ...sessionBus(env), ...env, ...given }, "", ended);
 }
 
 /** A tool with a scrubbed environment starts an agent that must find the person's keychain all the same. */

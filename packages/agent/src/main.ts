@@ -220,6 +220,10 @@ export async function runAgent({ takeOver = false } = {}): Promise<void> {
       await spawnDetached(core, ["agent", "run", "--take-over"], env, JSON.stringify(inheritance));
       return true;
     },
+  }).catch((error) => {
+    // Nobody sees our stderr; the caller says where the log is.
+    openLog(paths.logFile, systemClock).note("error", `cannot start: ${LeappError.of(error).line}`);
+    throw error;
   });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, agent.stop);
   process.on("uncaughtException", (error) =>

@@ -9,7 +9,9 @@ import { host } from "./context.ts";
 export async function generate(session: string): Promise<void> {
   const interactive = host.isTerminal(1) && host.isTerminal(2);
   const terminal = interactive ? (await import("./terminal.ts")).openTerminal(host.platform) : undefined;
-  const client = await connectAgent({ env: host.env, interactive: terminal !== undefined });
+  // A tool is answered within 4 s, be it with a failure (consumers.md R4).
+  const startWithin = terminal ? undefined : 3_500;
+  const client = await connectAgent({ env: host.env, interactive: terminal !== undefined, startWithin });
   if (terminal) (await import("./prompts.ts")).answerPrompts(client, terminal);
   try {
     const { line } = await client.call("credentials.generate", { session });

@@ -154,7 +154,8 @@ export function userName(): string {
 }
 
 /**
- * Starts a program that outlives us, with `input` on its stdin, which is through when the promise is: a session of its own, nothing of our terminal, folder or open files.
+ * Starts a program that outlives us, with `input` on its stdin, which is through when the promise is: a session of
+ * its own, nothing of our terminal, folder or open files. `ended` hears its exit code if it ends before us.
  * @throws LeappError `agent-unavailable` when it cannot be run.
  */
 export function spawnDetached(
@@ -162,6 +163,7 @@ export function spawnDetached(
   args: string[],
   env: Record<string, string | undefined>,
   input = "",
+  ended?: (code: number | null) => void,
 ): Promise<void> {
   try {
     const child = Bun.spawn([command, ...args], {
@@ -172,6 +174,7 @@ export function spawnDetached(
       stderr: "ignore",
       detached: true,
       windowsHide: true,
+      onExit: (_, code) => ended?.(code),
     });
     child.unref();
     if (!child.stdin) return Promise.resolve();
