@@ -259,8 +259,8 @@ export class World {
       ...who,
       accessKeyId: uniqueId("ASIA", 20),
       secretAccessKey: secretKey(),
-      // As long as AWS's: 880 characters; it means nothing outside this table.
-      sessionToken: randomBytes(660).toString("base64"),
+      // As long as AWS's: 880 characters, more with a policy in it; it means nothing outside this table.
+      sessionToken: randomBytes(660 + (details.policy?.length ?? 0)).toString("base64"),
       issuedAt,
       expiresAt: issuedAt + details.durationSeconds * 1000,
     };

@@ -723,14 +723,22 @@ function refuseBinary({ kind, text }: AwsFile): void {
 
 /** What was wrong with the file before us and keeps some tools from reading it. */
 function fileNotices(file: AwsFile): string[] {
-  const { kind, bom } = file;
+  const { kind, bom, text } = file;
+  const lines: string[] = [];
+  const indented = file.sections.flatMap(({ keys }) => keys).find(({ start }) => isIndented(text, start));
+  if (indented) {
+    const line = lineOf(file, indented.start);
+    lines.push(`java, kotlin and rust cannot read ${named(kind)}: it has an indented key (line ${line})`);
+  }
   const problem = file.problems[0];
-  if (!problem) return [];
+  if (!problem) return lines;
   if (bom) {
     return [
       `${named(kind)} starts with a byte order mark: boto, the aws cli, go, ruby, java and rust cannot read it`,
     ];
   }
   const where = problem.offset === undefined ? "" : ` (line ${lineOf(file, problem.offset)})`;
-  return [`boto and the aws cli cannot read ${named(kind)}: ${problem.message}${where}`];
+  return [`boto and the aws cli cannot read ${named(kind)}: ${problem.message}${where}`, ...lines];
 }
+
+const isIndented = (text: string, at: number) => at > 0 && isIndent(text.charCodeAt(at - 1));
