@@ -61,6 +61,10 @@ export interface AwsFile {
   problems: AwsProblem[];
 }
 
+/** Keys that must mean the same to every reader, or the wrong credentials are used. */
+const telling =
+  /^(aws_\w+|sso_\w+|credential_\w+|role_arn|source_profile|web_identity_token_file|login_session|region|endpoint_url|services)\s*=/;
+
 const newline = 10;
 const carriageReturn = 13;
 
@@ -112,6 +116,7 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
   let section: AwsSection | undefined;
   let key: AwsKey | undefined;
   let level = 0;
+  let wasBare = false;
   const problem = (offset: number, message: string) => {
     file.problems.push({ offset, message });
     if (section) section.problem ??= { offset, message };
@@ -138,6 +143,9 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
         if (pieces.some((piece) => /\S/.test(piece) && !piece.includes("=")))
           problem(at, "a nested line has no =");
       }
+      // JavaScript takes an indented line for a key of its own, except under a key without a value.
+      else if (telling.test(line))
+        section!.doubt ??= { offset: at, message: "an indented key below another one" };
       key.value += `\n${line}`;
       key.end = end;
       if (code === 91 /* [ */ && line.includes("]")) {
@@ -194,10 +202,15 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
         }
       }
     }
-    if (bytes[end] === carriageReturn && !crlf && section) {
-      // Python ends a line there, everybody else does not.
-      section.doubt ??= { offset: at, message: "a carriage return without a line feed" };
+    // Python ends a line there, everybody else does not: to them the line goes on, whatever follows.
+    const bare = bytes[end] === carriageReturn && !crlf;
+    if (bare || wasBare) {
+      const doubt = { offset: at, message: "a carriage return without a line feed" };
+      if (section) section.doubt ??= doubt;
+      const above = section?.start === at ? file.sections.at(-2) : undefined;
+      if (above) above.doubt ??= doubt;
     }
+    wasBare = bare;
   }
   return file;
 }

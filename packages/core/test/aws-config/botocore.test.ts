@@ -81,104 +81,118 @@ function cases(salt: number, count: number): Case[] {
 }
 
 const count = Math.max(1_000, runs / 10);
+const timeout = 60_000 + runs * 10;
 
 describe.skipIf(!found)(`botocore, FUZZ_SEED=${seed}`, () => {
-  test("sees the same sections, keys and values as the parser, and refuses what has problems", () => {
-    const inputs = Array.from({ length: count }, (_, run) => {
-      const rng = random(seed + 5 * 1_000_003 + run * 7919);
-      const kind = rng.pick(["config", "credentials"] as const);
-      const bytes = uglyFile(rng, kind);
-      return { kind, bytes, path: save(bytes) };
-    });
-    const seen = botocore(inputs);
-    let readable = 0;
-    inputs.forEach(({ kind, bytes }, i) => {
-      const { error, sections, loaded } = seen[i]!;
-      const parsed = parseAwsFile(bytes, kind);
-      const context = JSON.stringify([text(bytes), parsed.problems, error]);
-      expect([context, parsed.problems.length > 0]).toEqual([context, error !== undefined]);
-      if (error) return;
-      readable++;
-      const lines = (value: string) => value.split("\n").filter((line, at) => at === 0 || line.trim() !== "");
-      const named = parsed.sections.filter(({ header }) => header !== "DEFAULT");
-      expect(
-        named.map(({ header, keys }) => [
-          decode(header),
-          keys.map(({ name, value }) => [decode(name), lines(decode(value))]),
-        ]),
-      ).toEqual(
-        sections.map(([header, keys]) => [header, keys.map(([name, value]) => [name, lines(value)])]),
-      );
-      const names = named.flatMap(({ profile }) => (profile === undefined ? [] : [profile]));
-      expect([...new Set(names)].sort()).toEqual(Object.keys(loaded.profiles).sort());
-    });
-    expect(readable).toBeGreaterThan(count / 10);
-  }, 60_000);
-
-  test("reads our profile and everything else as before, and the parked section after stop", () => {
-    const list = cases(6, count);
-    const after = list.map(({ started }) => started.bytes!);
-    const stopped = list.map(
-      ({ kind, started }, i) => stopProfiles(after[i], kind, started.undo, started.parked).bytes!,
-    );
-    const kinds = list.map(({ kind }) => kind);
-    const see = (all: Uint8Array[]) =>
-      botocore(all.map((bytes, i) => ({ kind: kinds[i]!, path: save(bytes) })));
-    const [seenBefore, seenAfter, seenStopped] = [
-      see(list.map(({ before }) => before)),
-      see(after),
-      see(stopped),
-    ];
-    let checked = 0;
-    list.forEach(({ kind, name, before, started }, i) => {
-      const [was, is] = [seenBefore[i]!, seenAfter[i]!];
-      if (was.error) {
-        expect(started.notices.join()).toContain(
-          was.error === "ConfigParseError" ? "cannot read" : was.error,
-        );
-        return;
-      }
-      checked++;
-      const context = JSON.stringify([text(before), text(started.bytes), is.error]);
-      if (is.error) throw new Error(context);
-      const { [name]: oldOne = {}, ...oldProfiles } = was.loaded.profiles;
-      const { [name]: ours = {}, ...otherProfiles } = is.loaded.profiles;
-      expect([context, { ...is.loaded, profiles: otherProfiles }]).toEqual([
-        context,
-        { ...was.loaded, profiles: oldProfiles },
-      ]);
-      const wrote = Object.fromEntries(entryFor(kind, name, "s1").keys);
-      const { credential_process: replaced, ...rest } = oldOne;
-      const kept = started.parked.length ? {} : rest;
-      expect([context, ours]).toEqual([context, expect.objectContaining({ ...kept, ...wrote })]);
-      if (!Buffer.from(before).includes("leapp session generate")) expect(seenStopped[i]).toEqual(was);
-    });
-    expect(checked).toBeGreaterThan(count / 5);
-  }, 60_000);
-});
-
-test("the javascript sdk reads our profile and everything else as before", async () => {
-  for (const { kind, name, before, started } of cases(7, 300)) {
-    const load = async (bytes: Uint8Array) => {
-      const path = save(bytes);
-      const empty = join(folder, "none");
-      const loaded = await loadSharedConfigFiles({
-        filepath: kind === "credentials" ? path : empty,
-        configFilepath: kind === "config" ? path : empty,
-        ignoreCache: true,
+  test(
+    "sees the same sections, keys and values as the parser, and refuses what has problems",
+    () => {
+      const inputs = Array.from({ length: count }, (_, run) => {
+        const rng = random(seed + 5 * 1_000_003 + run * 7919);
+        const kind = rng.pick(["config", "credentials"] as const);
+        const bytes = uglyFile(rng, kind);
+        return { kind, bytes, path: save(bytes) };
       });
-      return kind === "config" ? loaded.configFile : loaded.credentialsFile;
-    };
-    const [was, is] = [await load(before), await load(started.bytes!)];
-    const context = JSON.stringify([text(before), text(started.bytes)]);
-    const { [name]: _, ...others } = was;
-    const { [name]: ours, ...rest } = is;
-    if (/^[\w.@+%:/-]+$/.test(name) && !started.notices.join().includes("javascript")) {
-      expect([context, rest]).toEqual([context, others]);
-      expect([context, ours]).toEqual([
-        context,
-        expect.objectContaining(Object.fromEntries(entryFor(kind, name, "s1").keys)),
-      ]);
-    }
-  }
+      const seen = botocore(inputs);
+      let readable = 0;
+      inputs.forEach(({ kind, bytes }, i) => {
+        const { error, sections, loaded } = seen[i]!;
+        const parsed = parseAwsFile(bytes, kind);
+        const context = JSON.stringify([text(bytes), parsed.problems, error]);
+        expect([context, parsed.problems.length > 0]).toEqual([context, error !== undefined]);
+        if (error) return;
+        readable++;
+        const lines = (value: string) =>
+          value.split("\n").filter((line, at) => at === 0 || line.trim() !== "");
+        const named = parsed.sections.filter(({ header }) => header !== "DEFAULT");
+        expect(
+          named.map(({ header, keys }) => [
+            decode(header),
+            keys.map(({ name, value }) => [decode(name), lines(decode(value))]),
+          ]),
+        ).toEqual(
+          sections.map(([header, keys]) => [header, keys.map(([name, value]) => [name, lines(value)])]),
+        );
+        const names = named.flatMap(({ profile }) => (profile === undefined ? [] : [profile]));
+        expect([...new Set(names)].sort()).toEqual(Object.keys(loaded.profiles).sort());
+      });
+      expect(readable).toBeGreaterThan(count / 10);
+    },
+    timeout,
+  );
+
+  test(
+    "reads our profile and everything else as before, and the parked section after stop",
+    () => {
+      const list = cases(6, count);
+      const after = list.map(({ started }) => started.bytes!);
+      const stopped = list.map(
+        ({ kind, started }, i) => stopProfiles(after[i], kind, started.undo, started.parked).bytes!,
+      );
+      const kinds = list.map(({ kind }) => kind);
+      const see = (all: Uint8Array[]) =>
+        botocore(all.map((bytes, i) => ({ kind: kinds[i]!, path: save(bytes) })));
+      const [seenBefore, seenAfter, seenStopped] = [
+        see(list.map(({ before }) => before)),
+        see(after),
+        see(stopped),
+      ];
+      let checked = 0;
+      list.forEach(({ kind, name, before, started }, i) => {
+        const [was, is] = [seenBefore[i]!, seenAfter[i]!];
+        if (was.error) {
+          expect(started.notices.join()).toContain(
+            was.error === "ConfigParseError" ? "cannot read" : was.error,
+          );
+          return;
+        }
+        checked++;
+        const context = JSON.stringify([text(before), text(started.bytes), is.error]);
+        if (is.error) throw new Error(context);
+        const { [name]: oldOne = {}, ...oldProfiles } = was.loaded.profiles;
+        const { [name]: ours = {}, ...otherProfiles } = is.loaded.profiles;
+        expect([context, { ...is.loaded, profiles: otherProfiles }]).toEqual([
+          context,
+          { ...was.loaded, profiles: oldProfiles },
+        ]);
+        const wrote = Object.fromEntries(entryFor(kind, name, "s1").keys);
+        const { credential_process: replaced, ...rest } = oldOne;
+        const kept = started.parked.length ? {} : rest;
+        expect([context, ours]).toEqual([context, expect.objectContaining({ ...kept, ...wrote })]);
+        if (!Buffer.from(before).includes("leapp session generate")) expect(seenStopped[i]).toEqual(was);
+      });
+      expect(checked).toBeGreaterThan(count / 5);
+    },
+    timeout,
+  );
 });
+
+test(
+  "the javascript sdk reads our profile and everything else as before",
+  async () => {
+    for (const { kind, name, before, started } of cases(7, Math.max(300, runs / 30))) {
+      const load = async (bytes: Uint8Array) => {
+        const path = save(bytes);
+        const empty = join(folder, "none");
+        const loaded = await loadSharedConfigFiles({
+          filepath: kind === "credentials" ? path : empty,
+          configFilepath: kind === "config" ? path : empty,
+          ignoreCache: true,
+        });
+        return kind === "config" ? loaded.configFile : loaded.credentialsFile;
+      };
+      const [was, is] = [await load(before), await load(started.bytes!)];
+      const context = JSON.stringify([text(before), text(started.bytes)]);
+      const { [name]: _, ...others } = was;
+      const { [name]: ours, ...rest } = is;
+      if (/^[\w.@+%:/-]+$/.test(name) && !started.notices.join().includes("javascript")) {
+        expect([context, rest]).toEqual([context, others]);
+        expect([context, ours]).toEqual([
+          context,
+          expect.objectContaining(Object.fromEntries(entryFor(kind, name, "s1").keys)),
+        ]);
+      }
+    }
+  },
+  timeout,
+);

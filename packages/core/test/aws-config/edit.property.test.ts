@@ -132,45 +132,49 @@ describe("over generated files", () => {
     timeout,
   );
 
-  test("what the person adds meanwhile stays, in its section", () => {
-    eachFile(3, Math.ceil(runs / 2), (rng) => {
-      const kind = rng.pick(["config", "credentials"] as const);
-      const original = uglyFile(rng, kind);
-      if (hasOldLine(original)) return;
-      const keeper = new Keeper(original, kind);
-      const names = profiles.filter(() => rng.chance(0.5));
-      try {
-        keeper.start(names, "s1", true);
-      } catch (error) {
-        if (error instanceof LeappError) return;
-        throw error;
-      }
-      const parsed = parseAwsFile(keeper.bytes!, kind);
-      const section = rng.pick(parsed.sections);
-      if (
-        !section ||
-        section.keys.some((key) => key.start !== parsed.text.lastIndexOf("\n", key.start - 1) + 1)
-      )
-        return;
-      if (section.doubt || parsed.text.slice(section.headerEnd, section.bodyStart) === "") return;
-      // After the header or after the last key, where it is no continuation of anything.
-      const last = section.keys.at(-1);
-      const at = last && rng.chance(0.5) ? parsed.text.indexOf("\n", last.end) + 1 : section.bodyStart;
-      // A line before an indented one would swallow it, whoever writes it.
-      if (at === 0 || /^[#;\s]/.test(parsed.text.slice(at))) return;
-      const edited = `${parsed.text.slice(0, at)}added_by_hand=1\n${parsed.text.slice(at)}`;
-      keeper.bytes = Buffer.from(edited, "latin1");
-      const before = parseAwsFile(keeper.bytes, kind);
-      const holder = before.sections.find((one) => one.keys.some((key) => key.name === "added_by_hand"));
-      if (!holder) return;
-      for (const name of [...names].sort(() => rng.next() - 0.5)) keeper.stop([name]);
-      const after = parseAwsFile(keeper.bytes!, kind);
-      const now = after.sections.filter((one) => one.keys.some((key) => key.name === "added_by_hand"));
-      expect(now.map(({ header }) => header)).toEqual([holder.header]);
-      if (!othersOf(original, kind, []).some(({ header }) => header === holder.header)) return;
-      // In a file of mixed line ends the line before the addition may take the other one.
-      const lines = (content: string) => content.replaceAll("\r", "").trimEnd();
-      expect(lines(after.text.replace(/added_by_hand=1\r?\n?/, ""))).toBe(lines(text(original)!));
-    });
-  });
+  test(
+    "what the person adds meanwhile stays, in its section",
+    () => {
+      eachFile(3, Math.ceil(runs / 2), (rng) => {
+        const kind = rng.pick(["config", "credentials"] as const);
+        const original = uglyFile(rng, kind);
+        if (hasOldLine(original)) return;
+        const keeper = new Keeper(original, kind);
+        const names = profiles.filter(() => rng.chance(0.5));
+        try {
+          keeper.start(names, "s1", true);
+        } catch (error) {
+          if (error instanceof LeappError) return;
+          throw error;
+        }
+        const parsed = parseAwsFile(keeper.bytes!, kind);
+        const section = rng.pick(parsed.sections);
+        if (
+          !section ||
+          section.keys.some((key) => key.start !== parsed.text.lastIndexOf("\n", key.start - 1) + 1)
+        )
+          return;
+        if (section.doubt || parsed.text.slice(section.headerEnd, section.bodyStart) === "") return;
+        // After the header or after the last key, where it is no continuation of anything.
+        const last = section.keys.at(-1);
+        const at = last && rng.chance(0.5) ? parsed.text.indexOf("\n", last.end) + 1 : section.bodyStart;
+        // A line before an indented one would swallow it, whoever writes it.
+        if (at === 0 || /^[#;\s]/.test(parsed.text.slice(at))) return;
+        const edited = `${parsed.text.slice(0, at)}added_by_hand=1\n${parsed.text.slice(at)}`;
+        keeper.bytes = Buffer.from(edited, "latin1");
+        const before = parseAwsFile(keeper.bytes, kind);
+        const holder = before.sections.find((one) => one.keys.some((key) => key.name === "added_by_hand"));
+        if (!holder) return;
+        for (const name of [...names].sort(() => rng.next() - 0.5)) keeper.stop([name]);
+        const after = parseAwsFile(keeper.bytes!, kind);
+        const now = after.sections.filter((one) => one.keys.some((key) => key.name === "added_by_hand"));
+        expect(now.map(({ header }) => header)).toEqual([holder.header]);
+        if (!othersOf(original, kind, []).some(({ header }) => header === holder.header)) return;
+        // In a file of mixed line ends the line before the addition may take the other one.
+        const lines = (content: string) => content.replaceAll("\r", "").trimEnd();
+        expect(lines(after.text.replace(/added_by_hand=1\r?\n?/, ""))).toBe(lines(text(original)!));
+      });
+    },
+    timeout,
+  );
 });
