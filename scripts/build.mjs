@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -34,6 +35,8 @@ const zig = ["python3", "-m", "ziglang", "cc"];
 
 if (!host) fail(`no build for ${process.platform}-${process.arch}`);
 ensureInstalled();
+// The window's pages are inside leapp-core. In a process of its own: its tools print what they like.
+if (run(process.execPath, ["scripts/build-ui.mjs"]) !== 0) fail("the window's pages");
 if (process.argv.includes("--all")) {
   for (const target of targets) build(target, join(root, "dist", target.name));
 } else {
@@ -145,6 +148,8 @@ function stage(target) {
     mkdirSync(join(folder, file, ".."), { recursive: true });
     copyFileSync(join(root, file), join(folder, file));
   }
+  const pages = "packages/desktop/ui/dist";
+  cpSync(join(root, pages), join(folder, pages), { recursive: true });
   const args = ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"];
   args.push(`--os=${target.os}`, `--cpu=${target.cpu}`);
   if (target.os === "linux") args.push("--libc=glibc");
@@ -170,7 +175,7 @@ function inputFiles() {
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
       const path = `${folder}/${entry.name}`;
       if (!entry.isDirectory()) files.push(path);
-      else if (!["node_modules", "test", "target", "dist"].includes(entry.name)) walk(path);
+      else if (!["node_modules", "test", "shell", "dist"].includes(entry.name)) walk(path);
     }
   };
   walk("packages");

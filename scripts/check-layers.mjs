@@ -47,15 +47,15 @@ const areas = [
     ["zod"],
   ],
   // The hidden command `agent run` is the one way in which the command line's program becomes the agent.
-  ["cli", "packages/cli/src/", [...nouns, "ports", "delivery", ...clientSide, "agent/main"], []],
-  // The app's window in a browser is served by a client of the agent, like the command line.
-  ["desktop/host", "packages/desktop/host/", [...nouns, "ports", "desktop", ...clientSide], []],
+  // `leapp desktop` serves the window where there is no native one, and opens one on the embedded sandbox.
   [
-    "desktop/host",
-    "packages/desktop/host/",
-    ["errors", "agent/client", "agent/protocol", "agent/version", "desktop"],
+    "cli",
+    "packages/cli/src/",
+    [...nouns, "ports", "delivery", ...clientSide, "agent/main", "desktop/host", "sandbox"],
     [],
   ],
+  // The app's window in a browser is served by a client of the agent, like the command line.
+  ["desktop/host", "packages/desktop/host/", [...nouns, "ports", "desktop", ...clientSide], []],
   ["desktop", "packages/desktop/", ["model", "errors", "agent/protocol"], undefined],
   ["sandbox", "packages/sandbox/src/", [], undefined],
 ];

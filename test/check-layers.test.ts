@@ -36,9 +36,9 @@ describe("the import rules", () => {
       "cli must not import agent/platform",
     ],
     [
-      "packages/cli/src/a.ts",
+      "packages/desktop/host/a.ts",
       'import {\n  start,\n} from "../../sandbox/src/server.ts";',
-      "cli must not import sandbox",
+      "desktop/host must not import sandbox",
     ],
     ["packages/cli/src/a.ts", 'import chalk from "chalk";', "cli must not use the package chalk"],
     ["packages/core/src/aws/a.ts", 'import "../vault/vault.ts";', "aws must not import vault"],

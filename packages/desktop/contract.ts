@@ -92,5 +92,11 @@ export interface ShellMethods {
 }
 export type ShellMethod = keyof ShellMethods;
 
-/** What a window hears: the agent's events, and whether the agent can be reached. */
-export type WindowEvent = Event | { event: "connection"; data: "open" | "lost" };
+/**
+ * What a window hears: the agent's events, whether the agent can be reached, and which screen a `leapp://` link
+ * asked for.
+ */
+export type WindowEvent =
+  | Event
+  | { event: "connection"; data: "open" | "lost" }
+  | { event: "view"; data: "sessions" | "activity" | "settings" };

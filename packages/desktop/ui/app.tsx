@@ -21,6 +21,15 @@ export function App({ bridge }: { bridge: Bridge }) {
     // The same words twice would only push others out.
     setToasts((all) => [...all.filter((one) => one.title !== toast.title).slice(-3), { ...toast, id }]);
   }, []);
+  useEffect(
+    () =>
+      bridge.on((event) => {
+        if (event.event !== "view") return;
+        setDialog(undefined);
+        go(event.data === "settings" ? { screen: "settings", section: "general" } : { screen: event.data });
+      }),
+    [bridge],
+  );
   // Components below read `place` and `dialog` through this object, so it changes when they do.
   const ui = useMemo<Ui>(
     () => ({

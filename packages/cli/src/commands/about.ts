@@ -25,6 +25,7 @@ export function aboutCommands(table: () => readonly Command[]): Command[] {
           "settings",
           "vault",
           "agent",
+          "desktop",
           "log",
         ],
       },

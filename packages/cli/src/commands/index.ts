@@ -1,6 +1,7 @@
 import type { Command } from "../command.ts";
 import { aboutCommands } from "./about.ts";
 import { agentCommands } from "./agent.ts";
+import { desktopCommands } from "./desktop.ts";
 import { idpUrlCommands, integrationCommands } from "./integration.ts";
 import { importCommands } from "./import.ts";
 import { logCommands } from "./log.ts";
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   ...settingsCommands,
   ...vaultCommands,
   ...agentCommands,
+  ...desktopCommands,
   ...logCommands,
   ...aboutCommands(() => commands),
 ];

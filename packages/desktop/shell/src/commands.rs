@@ -14,6 +14,7 @@ pub async fn rpc(
     method: String,
     params: Value,
 ) -> Result<Value, ()> {
+    shell.page_is_ready(&app);
     let answer = if method.starts_with("shell.") {
         run(&app, &shell, &method, &params).await
     } else if rules::may_call(&method, &params) {
@@ -26,10 +27,7 @@ pub async fn rpc(
 
 async fn run(app: &AppHandle, shell: &Shell, method: &str, params: &Value) -> Result<Value, Failure> {
     match method {
-        "shell.info" => {
-            shell.page_is_ready(app);
-            Ok(info(shell))
-        }
+        "shell.info" => Ok(info(shell)),
         "shell.set" => {
             if let Some(wanted) = params["startHidden"].as_bool() {
                 shell.preferences.set([("startHidden", wanted.into())]);

@@ -16,7 +16,7 @@ use preferences::Preferences;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -103,7 +103,7 @@ fn main() {
         .on_menu_event(|app, event| tray::clicked(app, event.id().as_ref()))
         .setup(move |app| {
             let app = app.handle();
-            open_window(app, hidden)?;
+            open_window(app, hidden, home.as_deref())?;
             if let Some(home) = &home {
                 tray::create(app, home)?;
             }
@@ -143,11 +143,11 @@ fn main() {
         });
 }
 
-fn open_window(app: &AppHandle, hidden: bool) -> tauri::Result<WebviewWindow> {
+fn open_window(app: &AppHandle, hidden: bool, home: Option<&Path>) -> tauri::Result<WebviewWindow> {
     let preferences = &app.state::<Shell>().inner().preferences;
     let size =
         |key, least: f64, default| preferences.number(key).filter(|size| *size >= least).unwrap_or(default);
-    WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
+    let mut window = WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
         .title("Leapp")
         .icon(app.default_window_icon().expect("in tauri.conf.json").clone())?
         .inner_size(size("width", 900.0, 1280.0), size("height", 600.0, 800.0))
@@ -159,8 +159,11 @@ fn open_window(app: &AppHandle, hidden: bool) -> tauri::Result<WebviewWindow> {
         .incognito(!cfg!(feature = "automation"))
         .on_navigation(rules::is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
-        .on_download(|_, _| false)
-        .build()
+        .on_download(|_, _| false);
+    if let Some(home) = home {
+        window = window.data_directory(home.join("webview"));
+    }
+    window.build()
 }
 
 /// What the desktop tells.
@@ -246,9 +249,11 @@ impl Shell {
         }
     }
 
+    /// The page listens before it calls.
     fn page_is_ready(&self, app: &AppHandle) {
-        self.page_ready.store(true, Ordering::Relaxed);
-        self.tell_view(app);
+        if !self.page_ready.swap(true, Ordering::Relaxed) {
+            self.tell_view(app);
+        }
     }
 
     fn tell_view(&self, app: &AppHandle) {
