@@ -421,11 +421,14 @@ function writeKeys(
     if (!found) {
       missing.push(`${name}=${encode(value)}`);
       keys.push({ name, wrote: [now] });
-    } else if (own) {
+    } else if (own && !isOriginal(file.text, found, own)) {
       const old = mark(file.kind, decode(found.value));
       // The value in the file stays known as ours: this edit may never reach the disk.
       keys.push({ ...own, wrote: old === now ? [now] : [now, old] });
-      if (old !== now) splices.push({ start: found.valueStart, end: found.end, text: encode(value) });
+      const plain = isPlain(file.text, found);
+      if (old !== now && plain)
+        splices.push({ start: found.valueStart, end: found.end, text: encode(value) });
+      if (!plain) splices.push({ start: found.start, end: found.end, text: `${name}=${encode(value)}` });
     } else if (decode(found.value) !== value || !isPlain(file.text, found)) {
       const original = pack(file.text.slice(found.start, found.end));
       keys.push({ name, wrote: [now], original });
@@ -436,6 +439,8 @@ function writeKeys(
     const own = owner(previous, key);
     if (!own || entry.keys.some(([name]) => name === key.name)) continue;
     splices.push(takeBack(file.text, key, own));
+    // Not forgotten, since the line stays should this edit never reach the disk.
+    keys.push(own);
   }
   if (missing.length) insertLines(file, section, missing, eol, splices, notices, entry.profile);
   if (file.kind === "config" && !previous) {
@@ -444,6 +449,11 @@ function writeKeys(
       notices.add(`profile ${entry.profile} also has ${strict.name}: .net does not run leapp for it`);
   }
   return keys;
+}
+
+/** The person's own line is back since we gave up that key. */
+function isOriginal(text: string, key: AwsKey, { original }: UndoKey): boolean {
+  return original !== undefined && unpack(original) === text.slice(key.start, key.end);
 }
 
 /** Written as every reader wants it: lower-case and with `=`. */
