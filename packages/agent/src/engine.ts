@@ -63,6 +63,8 @@ export interface EngineOptions {
   sharedCache: CacheFiles;
 }
 
+/** Vault record of the password in the setting `proxy`, which is kept without it. */
+export const proxyPasswordRecord = "settings/proxy-password";
 /** A tool's call answers or fails within 4 s when no person is to be waited for (consumers.md R4). */
 const toolPatience = 3_600;
 /** A person who starts a session may wait for a slow AWS. */
@@ -335,7 +337,20 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
     wire() {
-      wire ??= createWire({ ...wireOptions(engine.settings(), options.env), clock });
+      let password: Promise<string | undefined> | undefined;
+      wire ??= createWire({
+        ...wireOptions(engine.settings(), options.env),
+        // Nobody is asked for a passphrase in the middle of a call; without the password the proxy says no.
+        proxyPassword: () =>
+          (password ??= vault
+            .secrets(new Audience({ background: true }))
+            .get(proxyPasswordRecord)
+            .catch(() => {
+              password = undefined;
+              return undefined;
+            })),
+        clock,
+      });
       return wire;
     },
     sts() {

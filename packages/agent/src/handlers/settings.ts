@@ -8,7 +8,7 @@ import {
   type Session,
   type Settings,
 } from "../../../core/src/model.ts";
-import type { Engine } from "../engine.ts";
+import { type Engine, proxyPasswordRecord } from "../engine.ts";
 import type { Handlers } from "../handlers.ts";
 import type { Call } from "../server.ts";
 import { parseDuration } from "../session-input.ts";
@@ -47,6 +47,13 @@ function url(value: string): string {
   throw invalid(`"${value}" is not an address`, "give one like https://host:port, or nothing");
 }
 
+function withoutPassword(address: string): string {
+  if (address === "" || !new URL(address).password) return address;
+  const bare = new URL(address);
+  bare.password = "";
+  return bare.href.replace(/\/$/, "");
+}
+
 function duration(kind: "session-token" | "role") {
   return (value: string): number => {
     const seconds = parseDuration(value);
@@ -60,7 +67,7 @@ const readers: { [K in keyof Settings]: (value: string) => Settings[K] } = {
   "credential-method": oneOf(...methods),
   "iam-user-duration": duration("session-token"),
   "role-duration": duration("role"),
-  proxy: url,
+  proxy: (value) => withoutPassword(url(value)),
   "no-proxy": (value) => value,
   "ca-bundle": (value) => value,
   "endpoint-url": url,
@@ -77,7 +84,7 @@ const plainTextWarning = "temporary keys are now written to the credentials file
 const commandWarning = "the leapp command line must stay installed: every tool now calls it for credentials";
 
 export function settingHandlers(engine: Engine): Verbs {
-  const { state } = engine;
+  const { state, vault } = engine;
 
   /** Sessions whose profiles are written by the other method, with where they are written. */
   function toMove(method: CredentialMethod) {
@@ -133,6 +140,15 @@ export function settingHandlers(engine: Engine): Verbs {
     return notices;
   }
 
+  /** The database holds no secret: a proxy's password goes into the vault. */
+  async function keepPassword(proxy: string, call: Call): Promise<void> {
+    const password = proxy && new URL(proxy).password;
+    if (!password && vault.status().state === "absent") return;
+    const secrets = vault.secrets(call.audience);
+    if (password) await secrets.set(proxyPasswordRecord, decodeURIComponent(password));
+    else await secrets.delete(proxyPasswordRecord);
+  }
+
   return {
     "settings.list": () => engine.settings(),
     async "settings.set"({ key, value }, call) {
@@ -142,8 +158,10 @@ export function settingHandlers(engine: Engine): Verbs {
         });
       }
       const name = key as keyof Settings;
-      const read = readers[name](value.trim());
+      const given = value.trim();
+      const read = readers[name](given);
       const notices: string[] = [];
+      if (name === "proxy") await keepPassword(given, call);
       if (name === "credential-method") {
         notices.push(...(await move(read as CredentialMethod, call)));
         notices.push(read === "credential-process-method" ? commandWarning : plainTextWarning);

@@ -101,15 +101,18 @@ function withoutPassword(proxy: string): string {
 }
 
 async function prepareProfile(folder: string, profile: string): Promise<void> {
-  const fresh = !existsSync(profile);
-  for (const each of [folder, profile]) {
-    mkdirSync(each, { recursive: true, mode: 0o700 });
-    if (process.platform !== "win32") chmodSync(each, 0o700);
-  }
   const preferences = join(profile, "Default", "Preferences");
-  if (fresh) {
-    mkdirSync(dirname(preferences), { mode: 0o700 });
-    writeFileSync(preferences, firstPreferences, { mode: 0o600 });
+  try {
+    for (const each of [folder, profile, dirname(preferences)]) {
+      mkdirSync(each, { recursive: true, mode: 0o700 });
+      if (process.platform !== "win32") chmodSync(each, 0o700);
+    }
+    if (!existsSync(preferences)) writeFileSync(preferences, firstPreferences, { mode: 0o600 });
+  } catch (cause) {
+    throw new LeappError("file", `the folder ${profile} cannot be made`, {
+      hint: "look at LEAPP_HOME",
+      cause,
+    });
   }
   // The browser of an agent that was killed is about to end, since nobody holds its pipes any more.
   for (let waited = 0; waited < 5_000 && holderOf(profile); waited += 50) await pause(50);
@@ -157,11 +160,14 @@ async function run(
   const tools = devTools(toBrowser as Writable, fromBrowser as Readable);
   const pages = watchPages(tools, window, outcome);
   try {
-    // What fails here fails because the browser ended, and its end says more.
     const start = open(tools, pages, url).then(() => {
       opened = true;
     });
-    start.catch((error) => child.exitCode === null && !child.killed && outcome.reject(error));
+    // What fails here fails because the browser ended, and its end says more.
+    start.catch(async (error) => {
+      await Promise.race([exited, pause(2_000)]);
+      outcome.reject(error);
+    });
     return await outcome.promise;
   } finally {
     pages.stop();

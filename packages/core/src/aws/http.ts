@@ -89,6 +89,9 @@ export function createWire(options: WireOptions & { clock: Pick<Clock, "now"> })
     async fetch(address, { method, headers, body, signal, timeout = 10_000, maxReply = 4 * 1024 * 1024 }) {
       const url = new URL(address);
       const proxy = proxyFor(url, options);
+      if (proxy?.username && !proxy.password) {
+        proxy.password = encodeURIComponent((await options.proxyPassword?.()) ?? "");
+      }
       const limit = AbortSignal.timeout(timeout);
       const either = signal ? AbortSignal.any([signal, limit]) : limit;
       const init: BunFetchRequestInit = {

@@ -4,6 +4,8 @@ import { LeappError } from "../errors.ts";
 export interface ProxyOptions {
   /** Proxy URL by the scheme of the request; may hold `user:password`. */
   proxy?: { http?: string; https?: string };
+  /** Asked for when the proxy's URL names a user without a password. */
+  proxyPassword?: () => Promise<string | undefined>;
   /** Hosts without a proxy, separated by commas or blanks, as in the NO_PROXY variable. */
   noProxy?: string;
 }

@@ -213,6 +213,19 @@ describe("a proxy", () => {
     expect(proxy.seen).toEqual([{ line: "GET http://aws.test/x", authorization: basic }]);
   });
 
+  test("has its password fetched where the URL names only the user", async () => {
+    const server = await started(httpServer((_, answer) => answer.end("ok")));
+    const proxy = await started(proxyServer(() => server.port, account));
+    const [user] = userinfo.split(":");
+    const wire = createWire({
+      clock,
+      proxy: { http: `http://${user}@127.0.0.1:${proxy.port}` },
+      proxyPassword: async () => "p:ä ss",
+    });
+    expect((await wire.fetch("http://aws.test/x", get)).body).toBe("ok");
+    expect(proxy.seen).toEqual([{ line: "GET http://aws.test/x", authorization: basic }]);
+  });
+
   test("carries https by CONNECT, and sees nothing of it", async () => {
     const trust = authority();
     try {
