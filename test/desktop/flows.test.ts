@@ -1,10 +1,22 @@
 /** What people do in the window, in a real Chromium, on the real agent and sandbox. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { completeSignIn } from "../../packages/sandbox/src/sign-in.ts";
 import { until } from "../support/leapp.ts";
 import { addUser, createWorld, launch, missing, type World } from "./window.ts";
+
+// Bun ends a hook after 5 s otherwise, and kills the browser with it.
+setDefaultTimeout(90_000);
 
 describe.skipIf(missing !== undefined)("the window", () => {
   let browser: Browser;
@@ -87,7 +99,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await row("ada").dblclick();
     await row("ada").getByText("Stopped").waitFor();
     expect(config()).toBe(before);
-  }, 60_000);
+  });
 
   test("an MFA question of another program: told who waits, answered by paste, one for many", async () => {
     const user = await addUser(world, "ada", { mfa: true });
@@ -111,7 +123,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
       expect(JSON.parse(one.stdout).Version).toBe(1);
     }
     expect(world.sandbox.calls("GetSessionToken")).toBe(1);
-  }, 60_000);
+  });
 
   test("an MFA question can be refused, and another attempt is told so", async () => {
     await addUser(world, "ada", { mfa: true });
@@ -157,7 +169,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await dialog("Delete company?").getByRole("button", { name: "Delete" }).click();
     await page.locator(".first-run").waitFor();
     expect(config()).not.toContain("credential_process");
-  }, 60_000);
+  });
 
   test("credential generation: the panel is read first, and only its acknowledgement applies", async () => {
     await addUser(world, "ada");
@@ -197,7 +209,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     // It was ours alone, so it is gone with the keys.
     await until(() => !existsSync(credentials), "the keys are out of the file");
     expect(config()).toContain("credential_process");
-  }, 60_000);
+  });
 
   test("search, filters, order, groups, columns, pins and views", async () => {
     await fill(world, page, 20, 3);
@@ -250,7 +262,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await again.getByRole("button", { name: "mine", exact: true }).click();
     await again.getByText("3 of 60").waitFor();
     expect(await again.getByRole("columnheader", { name: "Source" }).count()).toBe(0);
-  }, 60_000);
+  });
 
   test("several at once: started, region changed, stopped", async () => {
     for (const name of ["one", "two", "three"]) await addUser(world, name);
@@ -269,7 +281,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await until(() => config().match(/region=eu-central-1/g)?.length === 3, "the region is in the file");
     await bar.getByRole("button", { name: "Stop" }).click();
     await until(() => !config().includes("credential_process"), "all are stopped");
-  }, 60_000);
+  });
 
   test("the menu of a session: copy, chain, edit, duplicate, delete with what hangs on it", async () => {
     const user = await addUser(world, "ada");
@@ -327,7 +339,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
       .waitFor();
     await dialog("Delete ada?").getByRole("button", { name: "Delete all of them" }).click();
     await page.locator(".first-run").waitFor();
-  }, 60_000);
+  });
 
   test("a failure is shown with its reason, and the remedy is a button", async () => {
     const user = await addUser(world, "ada");
@@ -344,7 +356,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     world.sandbox.activateKey(user.accessKeyId);
     await page.getByLabel("Start ada").click();
     await page.locator(".status.green").first().waitFor({ timeout: 20_000 });
-  }, 60_000);
+  });
 
   test("activity: live, searchable, one click to the session", async () => {
     await addUser(world, "ada");
@@ -363,7 +375,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await records.getByRole("button", { name: "ada" }).click();
     await page.getByText(/^Only/).waitFor();
     expect(await records.getByRole("button", { name: "bob" }).count()).toBe(0);
-  }, 60_000);
+  });
 
   test("nothing is lost when the agent restarts under the window", async () => {
     await addUser(world, "ada");
@@ -384,7 +396,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await page.getByText("IAM user", { exact: true }).last().click();
     await page.getByText("This is what you typed before.").waitFor();
     expect(await dialog("Add").getByLabel("Name", { exact: true }).inputValue()).toBe("half typed");
-  }, 60_000);
+  });
 
   test("settings: profiles, identity providers, vault, network, diagnostics", async () => {
     await addUser(world, "ada");
@@ -434,8 +446,8 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await proxy.fill(`http://me:${"geheim"}@127.0.0.1:9`);
     await proxy.press("Enter");
     await until(
-      async () => (await proxy.inputValue()) === "http://me:…@127.0.0.1:9",
-      "the password is not shown",
+      async () => /^http:\/\/me@127\.0\.0\.1:9\/?$/.test(await proxy.inputValue()),
+      "it is not shown",
     );
 
     await button("About").click();
@@ -446,7 +458,62 @@ describe.skipIf(missing !== undefined)("the window", () => {
     expect(text).toContain("proxy: set");
     expect(text).not.toContain("geheim");
     expect(text).not.toContain("ada");
-  }, 60_000);
+  });
+
+  test("a profile for each synced session, seen before it is written", async () => {
+    await fill(world, page, 3, 2);
+    await button("Settings").click();
+    await button("Named profiles").click();
+    const plan = page.getByRole("list", { name: "Profiles by this template" });
+    await plan.getByRole("listitem").nth(5).waitFor();
+    await page.getByLabel("Template", { exact: true }).fill("{nonsense}");
+    await page
+      .getByRole("alert")
+      .getByText(/nonsense/)
+      .waitFor();
+    await page.getByLabel("Template", { exact: true }).fill("aws-{accountId}-{role}");
+    await plan
+      .getByText(/^aws-\d{12}-/)
+      .first()
+      .waitFor();
+    const first = await plan.locator("code").first().textContent();
+    expect(config()).not.toContain("aws-");
+    await button("Write 6 profiles").click();
+    await until(() => config().match(/credential_process/g)?.length === 6, "all are in the file");
+    expect(config()).toContain(`[profile ${first}]`);
+  });
+
+  test("every role behind a SAML sign-in is offered once", async () => {
+    const url = `${world.sandbox.url}/idp`;
+    await button("Settings").click();
+    await button("Identity providers").click();
+    await page.getByLabel("New sign-in page").fill(url);
+    await page.keyboard.press("Enter");
+    await button(`Roles behind ${url}`).click();
+    await dialog("Roles of this sign-in").getByText("Waiting for the sign-in").waitFor();
+    // Whatever the sign-in needs, it is asked here and can be called off here.
+    await page
+      .getByRole("button", { name: /Cancel|Refuse/ })
+      .last()
+      .click();
+    await page.keyboard.press("Escape");
+    await page.getByText("0 sessions").waitFor();
+  });
+
+  test("2,000 rows: only those seen are drawn, and all can be reached and meant", async () => {
+    world.sandbox.setPortalRate(1_000_000);
+    await fill(world, page, 400, 5);
+    await page.getByRole("grid").focus();
+    await page.keyboard.press("End");
+    await page.locator(".row.current").waitFor();
+    expect(await page.locator(".row.current").getAttribute("aria-rowindex")).toBe("2001");
+    expect(await page.getByRole("grid").getAttribute("aria-rowcount")).toBe("2001");
+    expect(await page.locator(".row").count()).toBeLessThan(60);
+    await page.keyboard.press("Control+a");
+    await page.getByText("2,000 selected").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByText("2,000 selected").waitFor({ state: "detached" });
+  });
 
   test("the vault is locked and opened", async () => {
     await addUser(world, "ada");
@@ -461,7 +528,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await unlock.getByRole("button", { name: "Unlock" }).click();
     await gone("dialog");
     await button(/Vault open/).waitFor();
-  }, 60_000);
+  });
 
   test("everything by keyboard", async () => {
     const user = world.sandbox.addUser({ accountId: "111122223333", name: "kay" });
@@ -505,7 +572,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await page.keyboard.type("start kay");
     await keys("Enter");
     await until(async () => (await statusOf("kay")) === "active", "started from the palette");
-  }, 60_000);
+  });
 
   test("no secret reaches the window", async () => {
     const seen: string[] = [];
@@ -543,5 +610,6 @@ async function fill(world: World, page: Page, accounts: number, rolesPerAccount:
   await page.getByRole("button", { name: "Open sign-in page" }).click();
   await until(() => world.opened.length > 0, "the page is opened");
   await completeSignIn(world.opened.at(-1)!, organisation, "allow");
-  await page.getByText(`${accounts * rolesPerAccount} sessions`).waitFor();
+  const count = (accounts * rolesPerAccount).toLocaleString("en");
+  await page.getByText(`${count} sessions`).waitFor({ timeout: 60_000 });
 }

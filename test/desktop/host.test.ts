@@ -1,5 +1,5 @@
 /** The guards of the window's server, asked without a browser and by a hostile page in one. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer } from "node:http";
 import { request } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,6 +10,9 @@ import { mayOpen } from "../../packages/desktop/host/shell.ts";
 import { isAllowed } from "../../packages/desktop/contract.ts";
 import { until } from "../support/leapp.ts";
 import { addUser, createWorld, launch, missing, type World } from "./window.ts";
+
+// Bun ends a hook after 5 s otherwise, and kills the browser with it.
+setDefaultTimeout(90_000);
 
 let world: World;
 beforeAll(async () => {
@@ -354,4 +357,4 @@ test("the program ends with its last page", async () => {
     await other.stop();
     await browser.close();
   }
-}, 30_000);
+});

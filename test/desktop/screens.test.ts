@@ -2,7 +2,7 @@
  * Every screen in both themes: no violation that axe finds, nothing wider than the window, and a picture of it.
  * With UPDATE_SCREENSHOTS=1 the pictures of the documentation are made anew.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -10,6 +10,9 @@ import type { Browser, Page } from "playwright-core";
 import { completeSignIn } from "../../packages/sandbox/src/sign-in.ts";
 import { until } from "../support/leapp.ts";
 import { addUser, createWorld, launch, missing, screenshot, type World } from "./window.ts";
+
+// Bun ends a hook after 5 s otherwise, and kills the browser with it.
+setDefaultTimeout(90_000);
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -79,7 +82,7 @@ describe.skipIf(missing !== undefined)("screens", () => {
       } finally {
         await world.stop();
       }
-    }, 90_000);
+    });
 
     test(`${theme}: a full workspace`, async () => {
       const world = await createWorld(browser);
@@ -158,7 +161,7 @@ describe.skipIf(missing !== undefined)("screens", () => {
       } finally {
         await world.stop();
       }
-    }, 120_000);
+    });
   }
 });
 

@@ -1,6 +1,6 @@
 /** Questions of the agent, over whatever is open. One at a time; one prompt however many callers wait. */
 import { AppWindow, ChevronRight, ExternalLink } from "lucide-react";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import type { PromptView } from "../../../../core/src/model.ts";
 import { AgentError } from "../../bridge/bridge.ts";
 import { Button } from "../../components/button.tsx";
@@ -8,11 +8,12 @@ import { Field } from "../../components/field.tsx";
 import { Modal } from "../../components/modal.tsx";
 import { Notice, sentence } from "../../components/signs.tsx";
 import { signingIn, useActions } from "../../data/actions.ts";
-import { useBridge, useConnections, useResource } from "../../data/store.ts";
+import { useAgentEvent, useBridge, useConnections, useResource } from "../../data/store.ts";
 import { useNow } from "../../data/time.ts";
 import { useUi } from "../../data/ui.ts";
 import { nameOf } from "../activity/programs.ts";
 import { SecretInput } from "../forms/control.tsx";
+import { notifyOf } from "./notify.ts";
 import { CodeInput } from "./code-input.tsx";
 
 const opened = new EventTarget();
@@ -23,6 +24,16 @@ export function Prompts() {
   const bridge = useBridge();
   const prompts = useResource("prompts").value ?? [];
   const [postponed, setPostponed] = useState<ReadonlySet<string>>(new Set());
+  const notifications = useResource("settings").value?.notifications ?? false;
+  useAgentEvent(
+    useCallback(
+      (event) => {
+        // The native shell tells by itself, also when its window is hidden.
+        if (event.event === "prompt" && notifications && !window.__TAURI_INTERNALS__) notifyOf(event.data);
+      },
+      [notifications],
+    ),
+  );
   useEffect(() => {
     const show = () => setPostponed(new Set());
     opened.addEventListener("open", show);

@@ -1,9 +1,6 @@
 import type { Settings } from "../../../../core/src/model.ts";
 import { Section, TextSetting } from "./parts.tsx";
 
-/** A password in a proxy's address is not shown again; typing replaces the whole address. */
-const withoutPassword = (proxy: string): string => proxy.replace(/^(\w+:\/\/[^:@/]*):[^@]*@/, "$1:…@");
-
 export function Advanced({ settings }: { settings: Settings }) {
   return (
     <>
@@ -11,9 +8,9 @@ export function Advanced({ settings }: { settings: Settings }) {
         <TextSetting
           name="proxy"
           label="Proxy"
-          help="Empty: HTTPS_PROXY, as the agent found it when it started."
+          help="A password in it goes into the vault and is not shown again. Empty: HTTPS_PROXY, as the agent found it."
           placeholder="https://proxy.example.com:3128"
-          value={withoutPassword(settings.proxy)}
+          value={settings.proxy}
         />
         <TextSetting
           name="no-proxy"

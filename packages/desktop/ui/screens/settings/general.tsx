@@ -9,6 +9,7 @@ import { duration } from "../../data/time.ts";
 import { useUi } from "../../data/ui.ts";
 import { RegionBox } from "../forms/control.tsx";
 import { durationsOf } from "../forms/fields.ts";
+import { allowNotifications } from "../prompts/notify.ts";
 import { MethodPanel } from "./method-panel.tsx";
 import { Section, SelectSetting, useApplySetting } from "./parts.tsx";
 
@@ -89,7 +90,10 @@ export function General({ settings }: { settings: Settings }) {
           label="Notifications"
           help="When you are asked for something while the window is hidden, and when a renewal fails."
           checked={settings.notifications}
-          onChange={(on) => apply("notifications", on)}
+          onChange={(on) => {
+            if (on && !window.__TAURI_INTERNALS__) void allowNotifications();
+            apply("notifications", on);
+          }}
         />
         <Startup />
       </Section>

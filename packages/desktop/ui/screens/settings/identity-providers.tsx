@@ -1,4 +1,5 @@
-import { LogOut } from "lucide-react";
+import { ListChecks, LogOut } from "lucide-react";
+import { useState } from "react";
 import { AgentError } from "../../bridge/bridge.ts";
 import { IconButton } from "../../components/button.tsx";
 import { sentence } from "../../components/signs.tsx";
@@ -6,11 +7,13 @@ import { useConnections, useResource } from "../../data/store.ts";
 import { useUi } from "../../data/ui.ts";
 import { NamedList } from "./named-list.tsx";
 import { Section } from "./parts.tsx";
+import { SamlRoles } from "./saml-roles.tsx";
 
 export function IdentityProviders() {
   const { bridge, store } = useConnections();
   const { say } = useUi();
   const urls = useResource("idpUrls").value ?? [];
+  const [shown, setShown] = useState<string>();
   const refresh = () => store.refresh("idpUrls", "sessions");
   const forget = async (id: string, name: string) => {
     try {
@@ -35,12 +38,20 @@ export function IdentityProviders() {
           detail: one.sessions === 1 ? "1 session" : `${one.sessions} sessions`,
         }))}
         extra={(item) => (
-          <IconButton
-            icon={LogOut}
-            label={`Forget the sign-in at ${item.name}`}
-            small
-            onClick={() => void forget(item.id, item.name)}
-          />
+          <>
+            <IconButton
+              icon={ListChecks}
+              label={`Roles behind ${item.name}`}
+              small
+              onClick={() => setShown(item.name)}
+            />
+            <IconButton
+              icon={LogOut}
+              label={`Forget the sign-in at ${item.name}`}
+              small
+              onClick={() => void forget(item.id, item.name)}
+            />
+          </>
         )}
         onAdd={async (url) => {
           await bridge.call("idp-url.add", { url });
@@ -55,6 +66,7 @@ export function IdentityProviders() {
           await refresh();
         }}
       />
+      {shown && <SamlRoles url={shown} onClose={() => setShown(undefined)} />}
     </Section>
   );
 }
