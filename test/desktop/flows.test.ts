@@ -11,6 +11,7 @@ import {
 } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
+import { connectAgent } from "../../packages/agent/src/client.ts";
 import { completeSignIn } from "../../packages/sandbox/src/sign-in.ts";
 import { until } from "../support/leapp.ts";
 import { addUser, createWorld, launch, missing, type World } from "./window.ts";
@@ -485,6 +486,14 @@ describe.skipIf(missing !== undefined)("the window", () => {
 
   test("every role behind a SAML sign-in is offered once", async () => {
     const url = `${world.sandbox.url}/idp`;
+    const accountId = "111122223333";
+    const providerArn = world.sandbox.addSamlProvider({ accountId, name: "company" });
+    const roleArn = world.sandbox.addRole({
+      accountId,
+      name: "federated",
+      trust: { principals: [providerArn] },
+    });
+    world.sandbox.addIdpUser({ user: "grace", password: "hopper", roles: [{ roleArn, providerArn }] });
     await button("Settings").click();
     await button("Identity providers").click();
     await page.getByLabel("New sign-in page").fill(url);
@@ -497,7 +506,22 @@ describe.skipIf(missing !== undefined)("the window", () => {
       .last()
       .click();
     await page.keyboard.press("Escape");
-    await page.getByText("0 sessions").waitFor();
+
+    // Signed in elsewhere meanwhile: the roles are there at once.
+    const client = await connectAgent({ env: world.env });
+    await client.call("idp-url.login", { url, assertion: world.sandbox.samlResponse({ user: "grace" }) });
+    client.close();
+    await button(`Roles behind ${url}`).click();
+    await dialog("Roles of this sign-in").getByText(roleArn).waitFor();
+    await button("Add 1").click();
+    await page.getByText("1 session", { exact: true }).waitFor();
+    await button(`Roles behind ${url}`).click();
+    expect(await dialog("Roles of this sign-in").getByRole("checkbox").isDisabled()).toBe(true);
+    await page.keyboard.press("Escape");
+    await button(/All sessions/).click();
+    await row("federated").dblclick();
+    await row("federated").getByText(/min|h/).waitFor();
+    expect(world.sandbox.calls("AssumeRoleWithSAML")).toBe(1);
   });
 
   test("2,000 rows: only those seen are drawn, and all can be reached and meant", async () => {
