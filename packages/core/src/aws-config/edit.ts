@@ -418,6 +418,9 @@ function writeKeys(
     const now = mark(file.kind, value);
     const found = section.keys.find((key) => key.name === name);
     const own = found && owner(previous, found);
+    if (found && lineStart(file.text, found.start) < found.start) {
+      notices.add(`profile ${entry.profile} has ${name} indented: javascript and ruby may not read it`);
+    }
     if (!found) {
       missing.push(`${name}=${encode(value)}`);
       keys.push({ name, wrote: [now] });

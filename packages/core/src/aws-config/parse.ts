@@ -65,6 +65,7 @@ export interface AwsFile {
 const telling =
   /^(aws_\w+|sso_\w+|credential_\w+|role_arn|source_profile|web_identity_token_file|login_session|region|endpoint_url|services)\s*=/;
 
+const tab = 9;
 const newline = 10;
 const carriageReturn = 13;
 
@@ -124,7 +125,10 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
 
   for (let at = bom, next = at; at < text.length; at = next) {
     let end = at;
-    while (end < bytes.length && bytes[end] !== newline && bytes[end] !== carriageReturn) end++;
+    let control = false;
+    for (; end < bytes.length && bytes[end] !== newline && bytes[end] !== carriageReturn; end++) {
+      if (bytes[end]! < 32 && bytes[end] !== tab) control = true;
+    }
     const crlf = bytes[end] === carriageReturn && bytes[end + 1] === newline;
     next = Math.min(end + (crlf ? 2 : 1), bytes.length);
 
@@ -202,10 +206,14 @@ export function parseAwsFile(bytes: Uint8Array, kind: AwsFileKind): AwsFile {
         }
       }
     }
-    // Python ends a line there, everybody else does not: to them the line goes on, whatever follows.
+    // Python ends a line at a bare carriage return, skips control characters, and takes no notice of text after a
+    // header. To others the line goes on, and what looks like a header is none.
     const bare = bytes[end] === carriageReturn && !crlf;
-    if (bare || wasBare) {
-      const doubt = { offset: at, message: "a carriage return without a line feed" };
+    const tail = section?.start === at ? text.slice(text.lastIndexOf("]", end - 1) + 1, end) : "";
+    const odd = tail !== "" && !/^[ \t]+([#;].*)?$/.test(tail);
+    if (bare || wasBare || control || odd) {
+      const what = control ? "a control character" : odd ? "text after a header" : undefined;
+      const doubt = { offset: at, message: what ?? "a carriage return without a line feed" };
       if (section) section.doubt ??= doubt;
       const above = section?.start === at ? file.sections.at(-2) : undefined;
       if (above) above.doubt ??= doubt;

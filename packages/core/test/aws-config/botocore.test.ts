@@ -98,6 +98,8 @@ describe.skipIf(!found)(`botocore, FUZZ_SEED=${seed}`, () => {
       inputs.forEach(({ kind, bytes }, i) => {
         const { error, sections, loaded } = seen[i]!;
         const parsed = parseAwsFile(bytes, kind);
+        // botocore looks into [DEFAULT] only through the other sections.
+        if (parsed.sections.every(({ header }) => header === "DEFAULT")) return;
         const context = JSON.stringify([text(bytes), parsed.problems, error]);
         expect([context, parsed.problems.length > 0]).toEqual([context, error !== undefined]);
         if (error) return;
