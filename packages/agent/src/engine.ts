@@ -128,9 +128,11 @@ export function createEngine(options: EngineOptions): Engine {
   const { clock, state, prompts, vault, paths } = options;
   const started = createStarted(state, options.fileOps, clock.now);
   const saml = createSaml({ clock, browser: options.samlBrowser });
-  const samlSignIn = createSamlSignIn({ saml, prompts, clock, state });
+  const samlSignIn = createSamlSignIn({ saml, prompts, vault, clock, state });
   const listeners = new Set<(event: Event) => void>();
   const pending = new Set<string>();
+  /** Sign-ins under way, by integration, and everybody who waits for them. */
+  const signIns = new Map<string, { audience: Audience; promise: Promise<void> }>();
   const lines = new WeakMap<Credentials, string>();
   /** Resolved requests by session id, until something changes that they were resolved from. */
   const resolved = new Map<string, { key: string; request: CredentialRequest }>();
@@ -246,6 +248,41 @@ export function createEngine(options: EngineOptions): Engine {
     for (const topic of topics) announced.add(topic);
   }
 
+  /** The one sign-in of an integration that is under way. */
+  async function signInOnce(
+    integration: Integration,
+    audience: Audience,
+    nobody: LeappError,
+    flow: "pkce" | "device" | undefined,
+  ): Promise<void> {
+    const { alias, id } = integration;
+    const common = { kind: "sso-sign-in", integrationId: id, message: `sign in to ${alias}` } as const;
+    await vault.open(audience);
+    // A tool caused this, not a person: no tab opens before somebody clicked in the app, or came to a terminal.
+    if (audience.channels().size === 0) {
+      const over = new AbortController();
+      audience.onJoin(() => over.abort());
+      await prompts.ask(common, audience, nobody, over.signal);
+    }
+    const stop = new AbortController();
+    let shown: { close(): void } | undefined;
+    try {
+      await engine.sso().signIn(integration, {
+        flow,
+        signal: stop.signal,
+        show({ url, userCode, expiresAt }) {
+          shown?.close();
+          const request = { ...common, url, ...(userCode ? { userCode } : {}) };
+          shown = prompts.show(request, audience, expiresAt, (refused) => stop.abort(refused));
+        },
+      });
+    } finally {
+      shown?.close();
+    }
+    cache.forgive();
+    announce("integrations", "sessions");
+  }
+
   function view(session: Session, startedAt: string | undefined, nameOf: (id: string) => string | undefined) {
     let held: ReturnType<Cache["held"]> = { waiting: false };
     if (asked.has(session.id)) {
@@ -260,7 +297,9 @@ export function createEngine(options: EngineOptions): Engine {
         ? nameOf(session.parentId)
         : session.type === "sso-role"
           ? state.integrations.get(session.integrationId)?.alias
-          : undefined;
+          : session.type === "iam-role-federated"
+            ? URL.parse(state.idpUrls.get(session.idpUrlId)?.url ?? "")?.host
+            : undefined;
     return viewOf(session, { startedAt, pending: pending.has(session.id), held, sourceName });
   }
 
@@ -389,28 +428,17 @@ export function createEngine(options: EngineOptions): Engine {
       const nobody = new LeappError("sign-in-needed", `a sign-in to ${alias} is needed`, {
         hint: `run: leapp integration login ${quoted(alias)}`,
       });
-      const common = { kind: "sso-sign-in", integrationId: id, message: `sign in to ${alias}` } as const;
       if (!prompts.reachable(audience)) throw nobody;
-      await vault.open(audience);
-      // A tool caused this, not a person: no tab opens before somebody clicked in the app.
-      if (audience.channels().size === 0) await prompts.ask(common, audience, nobody);
-      const stop = new AbortController();
-      let shown: { close(): void } | undefined;
-      try {
-        await engine.sso().signIn(integration, {
-          flow,
-          signal: stop.signal,
-          show({ url, userCode, expiresAt }) {
-            shown?.close();
-            const request = { ...common, url, ...(userCode ? { userCode } : {}) };
-            shown = prompts.show(request, audience, expiresAt, (refused) => stop.abort(refused));
-          },
-        });
-      } finally {
-        shown?.close();
+      let flight = signIns.get(id);
+      if (flight) flight.audience.include(audience);
+      else {
+        const everybody = new Audience();
+        everybody.include(audience);
+        const promise = signInOnce(integration, everybody, nobody, flow).finally(() => signIns.delete(id));
+        flight = { audience: everybody, promise };
+        signIns.set(id, flight);
       }
-      cache.forgive();
-      announce("integrations", "sessions");
+      await flight.promise;
     },
     configKeys(session, method) {
       const { value } = credentialProcessCommand(options.command(), session.id, process.platform);

@@ -92,6 +92,13 @@ export function integrationHandlers(engine: Engine): Verbs {
   const noticesOf = ({ shareTokens }: Integration) =>
     shareTokens ? ["tokens are shared through ~/.aws/sso/cache, which is plain text"] : [];
 
+  /** Whoever waits for a sign-in is told that it was cancelled, before and after its page was opened. */
+  function cancelSignIn(id: string): void {
+    engine.sso().cancelSignIn(id);
+    for (const prompt of engine.prompts.list())
+      if (prompt.integrationId === id) engine.prompts.refuse(prompt.id);
+  }
+
   async function sync(integration: Integration, dryRun: boolean, progress: SyncProgress) {
     const found = await engine.sso().listRoles(integration, {
       progress(done, total, estimate) {
@@ -183,6 +190,7 @@ export function integrationHandlers(engine: Engine): Verbs {
       const gone = [...sessions, ...chained];
       const profiles = gone.flatMap(({ id }) => engine.started.ofSession(id).map(({ profile }) => profile));
       const notices = profiles.length ? await engine.stopProfiles(profiles, call.audience) : [];
+      cancelSignIn(integration.id);
       await engine
         .sso()
         .signOut(integration)
@@ -225,6 +233,7 @@ export function integrationHandlers(engine: Engine): Verbs {
     async "integration.logout"({ integration: reference }, call) {
       const integration = state.integrations.find(reference);
       await vault.open(call.audience);
+      cancelSignIn(integration.id);
       const { problem } = await engine.sso().signOut(integration);
       engine.forget(integration.id);
       engine.changed("integrations", "sessions");

@@ -199,7 +199,7 @@ const login = command({
 
 const logout = command({
   name: "integration logout",
-  summary: "sign out, here and at AWS; the sessions stay",
+  summary: "sign out, here and at AWS, or cancel a sign-in under way; the sessions stay",
   args: integrationArgs,
   flags: integrationFlags,
   async run(context, input) {
