@@ -37,7 +37,12 @@ export async function openApp(options: AppOptions): Promise<App> {
   const [assets, link] = await Promise.all([readAssets(), linkToAgent(env)]);
   const shell = createShell({ ...options, version, call: link.call });
   const { promise: closed, resolve: end } = Promise.withResolvers<void>();
+  let pages = 0;
   let timer = setTimeout(end, firstPage);
+  const endSoon = () => {
+    clearTimeout(timer);
+    if (pages === 0) timer = setTimeout(end, linger);
+  };
   const server = await serveWindow({
     assets,
     gateway: {
@@ -46,8 +51,8 @@ export async function openApp(options: AppOptions): Promise<App> {
       on: link.on,
     },
     onPages(count) {
-      clearTimeout(timer);
-      if (count === 0) timer = setTimeout(end, linger);
+      pages = count;
+      endSoon();
     },
     onTheft() {
       say("the address of the window was used twice; the window is closed");
@@ -68,8 +73,8 @@ export async function openApp(options: AppOptions): Promise<App> {
   async function openWindow(address: string, home: string) {
     const browser = findAppBrowser(env);
     if (browser) {
-      // Where the browser was running already it hands over and ends at once; the pages tell then.
-      void openAppWindow(browser, address, home, env);
+      // It may have handed over to one that was running already, whose page comes within that time.
+      void openAppWindow(browser, address, home, env).then(endSoon);
       return "opened" as const;
     }
     return (await openInBrowser(address, env)) ? ("opened" as const) : ("nothing to open it with" as const);
