@@ -128,7 +128,11 @@ export function createEngine(options: EngineOptions): Engine {
   const { clock, state, prompts, vault, paths } = options;
   const started = createStarted(state, options.fileOps, clock.now);
   const saml = createSaml({ clock, browser: options.samlBrowser });
-  const samlSignIn = createSamlSignIn({ saml, prompts, vault, clock, state });
+  const signedIn = () => {
+    cache.forgive();
+    announce("integrations", "sessions");
+  };
+  const samlSignIn = createSamlSignIn({ saml, prompts, vault, clock, state, signedIn });
   const listeners = new Set<(event: Event) => void>();
   const pending = new Set<string>();
   /** Sign-ins under way, by integration, and everybody who waits for them. */
@@ -279,8 +283,7 @@ export function createEngine(options: EngineOptions): Engine {
     } finally {
       shown?.close();
     }
-    cache.forgive();
-    announce("integrations", "sessions");
+    signedIn();
   }
 
   function view(session: Session, startedAt: string | undefined, nameOf: (id: string) => string | undefined) {

@@ -80,6 +80,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onLock() {
       engine.cache.clear();
       engine.sso().lock();
+      engine.saml.lock();
     },
   });
   let desktop: Record<string, string> | undefined;

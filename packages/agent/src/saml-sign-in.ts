@@ -6,6 +6,7 @@ import type { IdpUrl } from "../../core/src/model.ts";
 import type { Clock } from "../../core/src/ports.ts";
 import type { State } from "../../core/src/state/state.ts";
 import { Audience, type Prompts } from "./prompts.ts";
+import type { VaultAccess } from "./vault-access.ts";
 
 /** Milliseconds a tool waits for a sign-in that nobody sees, before a person is asked or it is told whom to ask. */
 const patience = 2_500;
@@ -18,20 +19,22 @@ export interface SamlSignIn {
   assertionFor(request: FederatedRequest, audience: Audience): Promise<HeldAssertion>;
 }
 
-export function createSamlSignIn({
-  saml,
-  prompts,
-  clock,
-  state,
-}: {
+interface Options {
   saml: Saml;
   prompts: Prompts;
+  vault: VaultAccess;
   clock: Clock;
   state: State;
-}): SamlSignIn {
+  /** Somebody signed in: what failed for want of that may go better now. */
+  signedIn(): void;
+}
+
+export function createSamlSignIn({ saml, prompts, vault, clock, state, signedIn }: Options): SamlSignIn {
   const flights = new Map<string, { audience: Audience; promise: Promise<HeldAssertion> }>();
 
   async function obtain(idpUrl: IdpUrl, audience: Audience, nobody: LeappError): Promise<HeldAssertion> {
+    // Nothing of it is in the vault; but whoever locked it wants nothing handed out.
+    if (vault.status().state !== "absent") await vault.open(audience);
     const held = saml.held(idpUrl);
     if (held) return held;
     const flight = flights.get(idpUrl.id);
@@ -84,7 +87,9 @@ export function createSamlSignIn({
       stop.abort(refused),
     );
     try {
-      return await saml.inWindow(idpUrl, stop.signal);
+      const held = await saml.inWindow(idpUrl, stop.signal);
+      signedIn();
+      return held;
     } finally {
       shown.close();
     }

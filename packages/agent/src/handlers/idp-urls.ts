@@ -72,6 +72,7 @@ export function idpUrlHandlers(engine: Engine): Verbs {
 
   /** While the assertion is good, started sessions that need it get new credentials; nobody waits for them. */
   function renewStarted(idpUrl: IdpUrl): void {
+    engine.cache.forgive();
     for (const session of state.sessions.ofIdpUrl(idpUrl.id)) {
       if (engine.started.ofSession(session.id).length === 0) continue;
       const audience = new Audience({ background: true });

@@ -176,11 +176,17 @@ async function run(
     await Promise.race([keepCookies(tools).catch(() => {}), exited, pause(2_000)]);
     tools.send("Browser.close").catch(() => {});
     await Promise.race([exited, pause(5_000).then(() => child.kill("SIGKILL"))]);
+    // Whatever is left of it, should it have been started by a script, ends with its pipes.
+    for (const stream of [toBrowser, fromBrowser]) stream?.destroy();
     await exited;
   }
 }
 
 const closedByPerson = () => new LeappError("refused", "the sign-in window was closed");
+const noAssertion = () =>
+  new LeappError("access-denied", "the identity provider sent AWS a form without a SAML response", {
+    hint: "check that the IdP URL is that of the AWS application",
+  });
 const late = () => new LeappError("timed-out", "the sign-in was not finished in 10 minutes");
 const notStarted = (name: string, code: number | null, cause?: unknown) =>
   new LeappError("sign-in-needed", `${name} ended before it showed a page${code ? ` (exit ${code})` : ""}`, {
@@ -188,11 +194,14 @@ const notStarted = (name: string, code: number | null, cause?: unknown) =>
     cause,
   });
 
+/** Of the browser its pages, of a page its frames in other processes; each waits until we listen. */
+const everyTarget = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true };
+
 async function open(tools: DevTools, pages: Pages, url: string): Promise<void> {
   const { userAgent } = await tools.send("Browser.getVersion");
   // With and without a window it is one browser to the provider, which may remember it by its name.
   pages.begin(userAgent.replace("HeadlessChrome", "Chrome"));
-  await tools.send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
+  await tools.send("Target.setAutoAttach", everyTarget);
   const session = await pages.first;
   const { errorText } = await tools.send("Page.navigate", { url }, session);
   pages.navigated(errorText, new URL(url).host);
@@ -224,6 +233,7 @@ function watchPages(
   let formAt: number | undefined;
   let navigated = false;
   let looking = false;
+  /** A page may be gone before it is asked. */
   const send = (method: string, params: Json, session: string) =>
     tools.send(method, params, session).catch(() => ({}) as Json);
 
@@ -235,11 +245,7 @@ function watchPages(
       send("Fetch.enable", { patterns: signInPatterns.map((urlPattern) => ({ urlPattern })) }, session);
       send("Network.enable", { maxPostDataSize: 1024 * 1024 }, session);
       send("Emulation.setUserAgentOverride", { userAgent }, session);
-      send(
-        "Target.setAutoAttach",
-        { autoAttach: true, waitForDebuggerOnStart: true, flatten: true },
-        session,
-      );
+      send("Target.setAutoAttach", everyTarget, session);
       if (!window) send("Page.enable", {}, session);
     }
     send("Runtime.runIfWaitingForDebugger", {}, session);
@@ -247,9 +253,10 @@ function watchPages(
   }
 
   async function paused({ requestId, networkId, request }: Json, session: string): Promise<void> {
-    const form = isAwsSignIn(request.url) && request.method === "POST";
-    const found = form ? samlResponseOf(await postedTo(request, networkId, session)) : undefined;
-    if (found === undefined) return void (await send("Fetch.continueRequest", { requestId }, session));
+    if (!isAwsSignIn(request.url) || request.method !== "POST")
+      return void (await send("Fetch.continueRequest", { requestId }, session));
+    const found = samlResponseOf(await postedTo(request, networkId, session));
+    if (found === undefined) return outcome.reject(noAssertion());
     response ??= found;
     // No content: the page with the assertion stays, and the POST becomes no page that the browser would keep.
     await send("Fetch.fulfillRequest", { requestId, responseCode: 204 }, session);

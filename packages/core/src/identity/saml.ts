@@ -43,6 +43,8 @@ export interface Saml {
   drop(idpUrlId: string, assertion: HeldAssertion): void;
   /** The assertion, sign-ins under way and what the browser remembers. */
   forget(idpUrlId: string): Promise<void>;
+  /** Drops what is held in memory, when the vault locks. */
+  lock(): void;
 }
 
 /** Milliseconds for a sign-in that nobody sees. Slower ones go on in a window. */
@@ -140,6 +142,7 @@ export function createSaml({ clock, browser }: { clock: Clock; browser: SamlBrow
       for (const stop of windows.get(id) ?? []) stop.abort(forgotten);
       await browser.forget(id);
     },
+    lock: () => assertions.clear(),
   };
   return saml;
 }
