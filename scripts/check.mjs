@@ -4,6 +4,7 @@ import { ensureInstalled, run } from "./run.mjs";
 ensureInstalled();
 const failed = [
   ["npx", ["tsc", "-p", "."]],
+  ["npx", ["tsc", "-p", "packages/desktop/ui"]],
   ["npx", ["biome", "format", "packages", "scripts", "test", "bench"]],
   [process.execPath, ["scripts/check-layers.mjs"]],
 ].filter(([command, args]) => run(command, args) !== 0);

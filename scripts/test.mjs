@@ -13,6 +13,7 @@ const step = (name, command, args) => {
 };
 step("build", process.execPath, ["scripts/build.mjs"]);
 step("types", "npx", ["tsc", "-p", "."]);
+step("types of the window", "npx", ["tsc", "-p", "packages/desktop/ui"]);
 step("import rules", process.execPath, ["scripts/check-layers.mjs"]);
 
 console.log("— tests");
