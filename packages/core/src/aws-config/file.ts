@@ -68,6 +68,9 @@ export async function editFile(
       try {
         // The link may have been turned while we waited.
         if ((await followLinks(path)) === target) return await editLocked(path, target, edit, ops);
+      } catch (error) {
+        await clearUp(target, ops).catch(() => {});
+        throw error;
       } finally {
         release();
       }
@@ -154,7 +157,8 @@ async function replace(
   const swap = `${stem}-${digest(before?.bytes)}-${digest(next)}.swap`;
   let done = false;
   if (next === undefined) {
-    await rename(target, swap);
+    const gone = await rename(target, swap).then(() => true, ignore("ENOENT"));
+    if (!gone) return false;
     done = same((await read(swap, ops))?.bytes, before?.bytes);
     if (!done) await moveWithout(swap, target);
   } else {

@@ -5,10 +5,12 @@ import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -19,6 +21,7 @@ import {
   symlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -270,6 +273,32 @@ describe("a change made between our reading and our writing", () => {
       expect([read(), here()]).toEqual(["theirs\n", ["config"]]);
     });
   }
+
+  test.skipIf(process.platform !== "linux")(
+    "by a program that has it open for writing is waited for, and not for ever",
+    async () => {
+      writeFileSync(path, "one\n");
+      let fd = 0;
+      const open = (bytes: Uint8Array | undefined) => {
+        fd = openSync(path, "r+");
+        return Buffer.from(`${bytes}ours\n`);
+      };
+      try {
+        const { message } = await failure(editFile(path, open, ops));
+        expect(message).toBe(`cannot edit ${path}: another program has it open for writing`);
+        expect([read(), here()]).toEqual(["one\n", ["config"]]);
+      } finally {
+        closeSync(fd);
+      }
+      const writing = openSync(path, "r+");
+      const edit = add("ours\n");
+      writeSync(writing, "theirs\n");
+      closeSync(writing);
+      await edit;
+      expect(read()).toBe("theirs\nours\n");
+    },
+    30_000,
+  );
 
   test("by a program that never pauses ends in a clear error, and it keeps its text", async () => {
     let i = 0;
