@@ -87,6 +87,13 @@ async function createWorld(): Promise<World> {
     name: "deeper",
     trust: { principals: [role] },
   });
+  const provider = sandbox.addSamlProvider({ accountId: "444455556666", name: "idp" });
+  const samlRole = sandbox.addRole({
+    accountId: "444455556666",
+    name: "saml",
+    trust: { principals: [provider] },
+  });
+  sandbox.addIdpUser({ user: "lin", password: "x", roles: [{ roleArn: samlRole, providerArn: provider }] });
   const person = sandbox.seedOrganisation({ accounts: 2, rolesPerAccount: 2 });
   const variables = new Map<string, string | (() => string)>([
     ["WORK", cwd],
@@ -105,6 +112,8 @@ async function createWorld(): Promise<World> {
     ["SSO_REGION", person.region],
     ["ROLE_ARN", role],
     ["DEEPER_ROLE_ARN", deeper],
+    ["SAML_ROLE_ARN", samlRole],
+    ["ASSERTION", () => sandbox.samlResponse({ user: "lin" })],
   ]);
   const secrets = [user.secretAccessKey, careful.secretAccessKey, person.password];
   return {

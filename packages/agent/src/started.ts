@@ -3,7 +3,6 @@
  * kill at any moment leaves the files as they were or as they should be, and the next start puts the rest right.
  */
 import {
-  otherCredentials,
   type Parked,
   type ProfileEntry,
   startProfiles,
@@ -11,7 +10,7 @@ import {
   type Undo,
 } from "../../core/src/aws-config/edit.ts";
 import { editFile, type FileOps } from "../../core/src/aws-config/file.ts";
-import { type AwsFileKind, parseAwsFile } from "../../core/src/aws-config/parse.ts";
+import type { AwsFileKind } from "../../core/src/aws-config/parse.ts";
 import { LeappError } from "../../core/src/errors.ts";
 import type { ActiveProfile, State } from "../../core/src/state/state.ts";
 import type { Vault } from "../../core/src/vault/vault.ts";
@@ -115,13 +114,7 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
         if (starts.length === 0) return after;
         const stopping = new Set(stops.map(({ profile }) => profile));
         const here = rows().filter((row) => !stopping.has(row.profile) && row.files[kind] === path);
-        const holding = starts.some((start) => start.entries[kind]!.length === 0) && holders(after, kind);
-        const entries = starts
-          .map((start) => ({ profile: start.profile, keys: start.entries[kind]! }))
-          .filter(
-            ({ profile, keys }) =>
-              keys.length > 0 || !holding || holding.has(profile) || parks(active.get(profile), kind),
-          );
+        const entries = starts.map((start) => ({ profile: start.profile, keys: start.entries[kind]! }));
         const started = startProfiles(after, kind, entries, { active: undosOf(here, kind), replace });
         for (const notice of started.notices) notices.add(notice);
         // Written down before the file changes: an undo whose lines never got there does no harm.
@@ -304,14 +297,6 @@ const undosOf = (some: ActiveProfile[], kind: AwsFileKind): Undo[] =>
 /** Whether a section gave way for this profile and nothing of ours took its place. */
 export const parks = (row: ActiveProfile | undefined, kind: AwsFileKind): boolean =>
   row?.undo.some(({ file, parked, keys }) => file === kind && parked && keys.length === 0) ?? false;
-
-/** Profiles of a file that hold credentials of their own. */
-function holders(bytes: Uint8Array | undefined, kind: AwsFileKind): Set<string> {
-  const { sections } = parseAwsFile(bytes ?? new Uint8Array(), kind);
-  return new Set(
-    sections.filter((section) => otherCredentials(section).length > 0).flatMap(({ names }) => names),
-  );
-}
 
 /** Whether a started profile has something in a file that its new start does not write there. */
 const leaves = (row: ActiveProfile, start: Start, kind: AwsFileKind) =>

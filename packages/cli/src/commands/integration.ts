@@ -1,5 +1,10 @@
 import type { AgentClient } from "../../../agent/src/client.ts";
-import type { IdpUrlView, IntegrationInput, IntegrationView } from "../../../agent/src/protocol.ts";
+import type {
+  IdpUrlView,
+  IntegrationInput,
+  IntegrationView,
+  SamlSignInResult,
+} from "../../../agent/src/protocol.ts";
 import { LeappError } from "../../../core/src/errors.ts";
 import { type Command, command, type Flags, type FlagValues, unknown } from "../command.ts";
 import type { Context } from "../context.ts";
@@ -340,5 +345,83 @@ const idpUrlDelete = command({
   },
 });
 
+const roleColumns: Column<SamlSignInResult["roles"][number]>[] = [
+  { key: "account", title: "Account", get: (role) => role.accountId },
+  { key: "role", title: "Role", get: (role) => role.roleArn.replace(/^.*:role\//, "") },
+  { key: "arn", title: "Role ARN", get: (role) => role.roleArn, extended: true },
+  { key: "idp", title: "Provider ARN", get: (role) => role.idpArn, extended: true },
+  { key: "session", title: "Session", get: (role) => role.already ?? "" },
+];
+
+const idpUrlLogin = command({
+  name: "idp-url login",
+  summary: "sign in there, in a browser window of its own",
+  details:
+    "Where no window can open, sign in elsewhere and bring the SAML response (base64, from the form that is\n" +
+    "posted to AWS's sign-in page) with --assertion-stdin. It is good for a few minutes and for every role in it.",
+  args: idpUrlArgs,
+  flags: { idpUrlId, assertionStdin: { help: "read a SAML response from standard input" } },
+  async run(context, { args, flags }) {
+    const url = args.idpUrl ?? flags.idpUrlId ?? (await missing(context, "the URL", "identity provider URL"));
+    const assertion = flags.assertionStdin ? context.readInput(0) : undefined;
+    const client = await context.client();
+    const result = await client.call("idp-url.login", { url, assertion });
+    const roles = result.roles.length === 1 ? "1 role" : `${result.roles.length} roles`;
+    return { json: result, text: `signed in, ${roles}` };
+  },
+});
+
+const idpUrlRoles = command({
+  name: "idp-url roles",
+  summary: "sign in there and list every role that opens; --add makes sessions of them",
+  args: idpUrlArgs,
+  flags: {
+    idpUrlId,
+    add: { help: "make a session, named ACCOUNT/ROLE, of each role that has none" },
+    region: { value: "REGION", complete: "region", help: "with --add: region of the new sessions" },
+    ...tableFlags,
+  },
+  async run(context, { args, flags }) {
+    const url = args.idpUrl ?? flags.idpUrlId ?? (await missing(context, "the URL", "identity provider URL"));
+    const client = await context.client();
+    const result = await client.call("idp-url.roles", { url });
+    const added: string[] = [];
+    for (const { accountId, roleArn, idpArn, already } of flags.add ? result.roles : []) {
+      if (already) continue;
+      const name = `${accountId}/${roleArn.replace(/^.*:role\//, "")}`;
+      const session = { type: "iam-role-federated", name, idpUrl: result.idpUrl.id, idpArn, roleArn };
+      await client.call("session.add", {
+        session: { ...session, ...(flags.region ? { region: flags.region } : {}) },
+      });
+      added.push(name);
+    }
+    const text = flags.add
+      ? added.map((name) => `session added: ${name}`).join("\n") || "every role has a session already"
+      : table(roleColumns, result.roles, flags, context.stdout);
+    return { json: { ...result, added }, text };
+  },
+});
+
+const idpUrlLogout = command({
+  name: "idp-url logout",
+  summary: "forget the browser's remembered sign-in there",
+  args: idpUrlArgs,
+  flags: { idpUrlId },
+  async run(context, { args, flags }) {
+    const id = args.idpUrl ?? flags.idpUrlId ?? (await missing(context, "the URL", "identity provider URL"));
+    const client = await context.client();
+    await client.call("idp-url.logout", { id });
+    return { json: { idpUrl: id }, text: "sign-in forgotten" };
+  },
+});
+
 export const integrationCommands: Command[] = [list, show, create, edit, login, logout, sync, remove];
-export const idpUrlCommands: Command[] = [idpUrlList, idpUrlCreate, idpUrlEdit, idpUrlDelete];
+export const idpUrlCommands: Command[] = [
+  idpUrlList,
+  idpUrlCreate,
+  idpUrlEdit,
+  idpUrlLogin,
+  idpUrlRoles,
+  idpUrlLogout,
+  idpUrlDelete,
+];
