@@ -1,5 +1,6 @@
 /** Line-based sockets over Bun's native ones: node:net costs 7 ms more at start (docs/decisions/0001). */
 import type { Socket } from "bun";
+import { chmodSync } from "node:fs";
 import { peerOf } from "./process.ts";
 
 /** One connection, as lines. */
@@ -77,7 +78,7 @@ function receive(socket: Socket<State>, bytes: Uint8Array, maxLine: number): voi
 }
 
 /**
- * Listens on a unix socket (mode 0600 by the agent's umask). A peer of another user is cut off before a byte
+ * Listens on a unix socket, mode 0600. A peer of another user is cut off before a byte
  * is read; where the system cannot tell, the folder's mode is the guard.
  */
 export function listenLines(
@@ -106,6 +107,8 @@ export function listenLines(
       },
     },
   });
+  // A socket is made with mode 0777 less the umask.
+  if (process.platform !== "win32") chmodSync(path, 0o600);
   return { stop: () => listener.stop(false) };
 }
 
