@@ -31,6 +31,15 @@ const cache = process.env.LEAPP_TEST_CACHE ?? join(homedir(), ".cache", "leapp-t
 
 /** A consumer, or why it is not here. Builds it where it has to be built. */
 export function findConsumer(id: ConsumerId): Consumer | { missing: string } {
+  try {
+    return find(id);
+  } catch (error) {
+    // Its libraries are fetched once; without a network there is nothing to build with.
+    return { missing: (error as Error).message };
+  }
+}
+
+function find(id: ConsumerId): Consumer | { missing: string } {
   switch (id) {
     case "cli": {
       const python = pythonWith("awscli");
@@ -117,5 +126,5 @@ function build(name: string, sources: string[], make: (source: string, target: s
 
 function mustRun(command: string, args: string[], cwd: string): void {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
-  if (status !== 0) throw new Error(`${command} ${args[0]} failed:\n${stdout}${stderr}`.slice(0, 4000));
+  if (status !== 0) throw new Error(`${command} ${args[0]} failed:\n${stdout}${stderr}`.slice(0, 600));
 }
