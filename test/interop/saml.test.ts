@@ -432,6 +432,7 @@ describe.if(missing.length === 0)("SAML sign-ins", () => {
           "/post": () => page(posting(assertion())),
           "/long": () =>
             page(posting(assertion(), `<textarea name="more" hidden>${"x".repeat(600_000)}</textarea>`)),
+          "/empty": () => page(posting("")),
           "/question": () => page('<script>alert("Are you there?")</script>'),
           "/failed": () => new Response("no", { status: 500 }),
           "/account-picker": () => page("<a href='/post'>lovelace</a>"),
@@ -585,6 +586,27 @@ describe.if(missing.length === 0)("SAML sign-ins", () => {
       expect(error.hint).toBe('run: leapp session start "dev team"');
       expect(error.code).toBe("sign-in-needed");
       expect(starts()).toEqual([]);
+    });
+
+    test("a locked vault: nothing is handed out, though the browser remembers", async () => {
+      const client = await machine.terminal();
+      await client.call("vault.unlock", {});
+      const { id } = await client.call("idp-url.add", { url: at("/post") });
+      const dev = await addSession(client, id, "dev");
+      await client.call("session.start", { session: dev });
+      expect(machine.agent.engine.saml.held({ id, url: at("/post") })).toBeDefined();
+      await client.call("vault.lock", {});
+      expect(machine.agent.engine.saml.held({ id, url: at("/post") })).toBeUndefined();
+      const error = await failureOf((await machine.tool()).call("credentials.generate", { session: dev }));
+      expect(error.code).toBe("vault-locked");
+      expect(starts()).toEqual([false]);
+    });
+
+    test("a form without a SAML response goes nowhere", async () => {
+      const client = await machine.terminal();
+      const error = await failureOf(client.call("idp-url.login", { url: at("/empty") }));
+      expect(error.code).toBe("access-denied");
+      expect(error.message).toBe("the identity provider sent AWS a form without a SAML response");
     });
 
     test("no display: an assertion from elsewhere", async () => {

@@ -78,16 +78,15 @@ export function createSamlSignIn({ saml, prompts, vault, clock, state, signedIn 
       const request = { kind: "saml-sign-in", message: `sign in at ${host}` } as const;
       await prompts.ask(request, audience, nobody, over.signal);
     }
-    const found = (await quiet) ?? (await saml.quietly(idpUrl, true));
-    if (found) return found;
-
     const stop = new AbortController();
     const message = `sign in at ${host}, in the window that opens`;
+    // Shown before the last attempt without a window too: whoever waits has to see that somebody is at it.
     const shown = prompts.show({ kind: "saml-sign-in", message }, audience, clock.now() + limit, (refused) =>
       stop.abort(refused),
     );
     try {
-      const held = await saml.inWindow(idpUrl, stop.signal);
+      const held =
+        (await quiet) ?? (await saml.quietly(idpUrl, true)) ?? (await saml.inWindow(idpUrl, stop.signal));
       signedIn();
       return held;
     } finally {
