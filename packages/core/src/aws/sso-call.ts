@@ -24,6 +24,21 @@ export type SsoReason =
   | "unwell"
   | "other";
 
+const inAMinute = "try again in a minute";
+const signInAgain = "run: leapp integration login";
+
+/** What helps, for the person. */
+const hints: Partial<Record<SsoReason, string>> = {
+  expired: "run the command again",
+  "invalid-grant": signInAgain,
+  "invalid-client": signInAgain,
+  "token-dead": signInAgain,
+  forbidden: "ask whoever assigns accounts and roles",
+  throttled: inAMinute,
+  unwell: inAMinute,
+  other: "is its start url or region wrong? run: leapp integration edit",
+};
+
 /** IAM Identity Center said no. */
 export class SsoError extends LeappError {
   readonly reason: SsoReason;
@@ -31,7 +46,7 @@ export class SsoError extends LeappError {
   readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message: string, reason: SsoReason, retryAfter?: number) {
-    super(code, message);
+    super(code, message, { hint: hints[reason] });
     this.reason = reason;
     this.retryAfter = retryAfter;
   }
