@@ -312,7 +312,6 @@ describe.if(missing.length === 0)("SAML sign-ins", () => {
         async () => machine.agent.engine.saml.held(idpUrl) !== undefined,
         "the silent sign-in is through",
       );
-      await Bun.sleep(0);
       const again = await machine.terminal();
       await again.call("session.start", { session: dev });
       expect(starts()).toEqual([false, true, false]);

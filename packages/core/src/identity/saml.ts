@@ -75,7 +75,7 @@ export function createSaml({ clock, browser }: { clock: Clock; browser: SamlBrow
     return held;
   }
 
-  async function quietly(idpUrl: IdpUrl, stop: AbortController): Promise<HeldAssertion | undefined> {
+  async function attempt(idpUrl: IdpUrl, stop: AbortController): Promise<HeldAssertion | undefined> {
     const { id } = idpUrl;
     const cancel = clock.at(clock.now() + quietLimit, () => stop.abort(tooSlow));
     try {
@@ -91,7 +91,7 @@ export function createSaml({ clock, browser }: { clock: Clock; browser: SamlBrow
     return undefined;
   }
 
-  const saml: Saml = {
+  return {
     held({ id, url }) {
       const kept = assertions.get(id);
       return kept?.url === url && clock.now() < kept.assertion.goodUntil ? kept.assertion : undefined;
@@ -114,7 +114,7 @@ export function createSaml({ clock, browser }: { clock: Clock; browser: SamlBrow
       if (last !== undefined && Math.abs(clock.now() - last) < quietPause) return undefined;
       if (!asked && !browser.remembers(idpUrl.id)) return undefined;
       const stop = new AbortController();
-      const promise = quietly(idpUrl, stop);
+      const promise = attempt(idpUrl, stop);
       quiet.set(idpUrl.id, { promise, stop });
       return promise;
     },
@@ -144,7 +144,6 @@ export function createSaml({ clock, browser }: { clock: Clock; browser: SamlBrow
     },
     lock: () => assertions.clear(),
   };
-  return saml;
 }
 
 const tooSlow = new LeappError("timed-out", "the sign-in without a window took too long");
