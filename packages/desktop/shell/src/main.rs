@@ -195,8 +195,7 @@ fn heard(app: &AppHandle, event: Value) {
     let id = data["id"].as_str().unwrap_or_default().to_owned();
     match event["event"].as_str() {
         Some("prompt") if !shell.is_visible(app) => {
-            let text = data["message"].as_str().unwrap_or_default().to_owned();
-            announce(app, id, text);
+            announce(app, id, prompt_title(data), data["message"].as_str().unwrap_or_default().to_owned());
         }
         Some("prompt-closed") => {
             if let Some(number) = shell.notifications.lock().unwrap().remove(&id) {
@@ -207,8 +206,22 @@ fn heard(app: &AppHandle, event: Value) {
     }
 }
 
+/// In the words of the window (ui/screens/prompts/prompts.tsx).
+fn prompt_title(prompt: &Value) -> String {
+    let title = match prompt["kind"].as_str() {
+        Some("mfa") => "MFA code",
+        Some("passphrase") => return "Passphrase of the vault".to_owned(),
+        Some("confirm") => "Allow this?",
+        _ => "Sign in",
+    };
+    match prompt["sessionName"].as_str() {
+        Some(session) => format!("{title} for {session}"),
+        None => title.to_owned(),
+    }
+}
+
 /// A prompt is one object, however often it is told; so is its notification.
-fn announce(app: &AppHandle, id: String, text: String) {
+fn announce(app: &AppHandle, id: String, title: String, text: String) {
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
         let shell = commands::shell(&app);
@@ -219,7 +232,7 @@ fn announce(app: &AppHandle, id: String, text: String) {
         shell.notifications.lock().unwrap().insert(id.clone(), 0);
         let handle = app.clone();
         let _ = app.run_on_main_thread(move || {
-            system::notify("Leapp needs you", &text, move |number| match number {
+            system::notify(&title, &text, move |number| match number {
                 Some(number) => {
                     commands::shell(&handle).notifications.lock().unwrap().insert(id, number);
                 }

@@ -99,7 +99,7 @@ fn menu(app: &AppHandle, entries: &[(String, String)], prompts: &Value) -> tauri
     let line = || PredefinedMenuItem::separator(app);
     let menu = Menu::new(app)?;
     for prompt in prompts.as_array().into_iter().flatten() {
-        menu.append(&item("open", prompt["message"].as_str().unwrap_or("A question waits"))?)?;
+        menu.append(&item("open", &crate::prompt_title(prompt))?)?;
     }
     if !menu.items()?.is_empty() {
         menu.append(&line()?)?;
