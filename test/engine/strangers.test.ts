@@ -25,10 +25,10 @@ const socket = await Bun.connect({
 socket.write(process.argv[3] + "\\n");
 `;
 
-/** A machine whose folders others may pass through, with a program for them to run: `bun SCRIPT`. */
+/** A machine whose outer folder others may read, with a program for them to run: `bun SCRIPT`. */
 async function sharedMachine() {
   const machine = await newMachine();
-  chmodSync(machine.folder, 0o711);
+  chmodSync(machine.folder, 0o755);
   const bun = join(machine.folder, "bun");
   copyFileSync(process.execPath, bun);
   chmodSync(bun, 0o755);

@@ -38,15 +38,27 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 export async function connectAgent(options: ConnectOptions): Promise<AgentClient> {
   const paths = resolvePaths(options.env);
   let client = await reach(paths, options);
-  const hello = await greet(client, options);
-  if (isNewer(version, hello.version)) {
-    // The old agent hands its credentials to its successor, or stops (docs/spec/agent-protocol.md).
-    await client.call("agent.replace", { version }).catch(() => {});
-    await new Promise<void>((closed) => client.onClose(closed));
+  for (let attempt = 1, replaced = false; ; attempt++) {
+    let ended = false;
+    const end = new Promise<void>((resolve) => {
+      client.onClose(() => {
+        ended = true;
+        resolve();
+      });
+    });
+    try {
+      const hello = await greet(client, options);
+      if (replaced || !isNewer(version, hello.version)) return client;
+      // The old agent hands its credentials to its successor, or stops (docs/spec/agent-protocol.md).
+      replaced = true;
+      await client.call("agent.replace", { version }).catch(() => {});
+      await end;
+    } catch (error) {
+      // One that was on its way out when we came, since another client had it replaced.
+      if (!ended || attempt === 3) throw error;
+    }
     client = (await heir(paths)) ?? (await reach(paths, options));
-    await greet(client, options);
   }
-  return client;
 }
 
 const shadowing = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];

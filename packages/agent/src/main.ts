@@ -108,6 +108,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     sharedCache: ssoCacheFiles(join(dirname(paths.awsConfig), "sso", "cache")),
   });
   const startedAt = new Date(clock.now()).toISOString();
+  let leaving = false;
 
   const agentHandlers: Partial<Handlers> = {
     hello: (_, call) => {
@@ -140,6 +141,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       return null;
     },
     "agent.replace": () => {
+      if (leaving) return null;
+      leaving = true;
       setImmediate(async () => {
         const vaultKey =
           vault.status().state === "unlocked" ? vault.exportKey().toString("base64") : undefined;
