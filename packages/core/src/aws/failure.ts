@@ -60,7 +60,7 @@ export function explain(error: unknown, { action, host, reply, skew }: Failed): 
     new LeappError(kind, message, { hint, cause });
 
   if (code && isSkew(error, code, skew)) {
-    return is("clock-skew", `this machine's clock is ${skewInWords(skew)}`, "set the clock and try again");
+    return clockSkew(skew, cause);
   }
   if (status === 429 || (code && throttled.test(code))) {
     return is("aws-unavailable", `AWS throttles ${action} (${code ?? "HTTP 429"})`, "try again in a minute");
@@ -149,6 +149,13 @@ function isSkew(error: unknown, code: string, skew: number | undefined): boolean
 
 /** AWS takes a signature up to five minutes off. */
 const isLarge = (skew: number | undefined) => skew !== undefined && Math.abs(skew) > 300_000;
+
+/** `skew`: milliseconds that AWS's clock is ahead of ours, where that is known. */
+export const clockSkew = (skew: number | undefined, cause?: Error): LeappError =>
+  new LeappError("clock-skew", `this machine's clock is ${skewInWords(skew)}`, {
+    hint: "set the clock and try again",
+    cause,
+  });
 
 function skewInWords(skew: number | undefined): string {
   if (skew === undefined || Math.abs(skew) < 60_000) return "too far from AWS's";

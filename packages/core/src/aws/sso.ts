@@ -1,6 +1,7 @@
 /** The SSO portal: what a signed-in person may use (API Reference "IAM Identity Center Portal"). */
 import type { Credentials, Region } from "../model.ts";
 import type { Clock } from "../ports.ts";
+import { clockSkew } from "./failure.ts";
 import type { Wire } from "./http.ts";
 import { callSso, SsoError } from "./sso-call.ts";
 
@@ -60,7 +61,10 @@ export async function listAccountRoles(
   return page(reply, "roleList", ({ roleName }) => (typeof roleName === "string" ? roleName : undefined));
 }
 
-/** @throws SsoError `token-dead` (401) or `forbidden` (403: no such assignment). */
+/**
+ * @throws SsoError `token-dead` (401) or `forbidden` (403: no such assignment), LeappError `clock-skew` where our
+ * clock is so far ahead that no consumer would take them.
+ */
 export async function getRoleCredentials(
   wire: Wire,
   clock: Clock,
@@ -85,6 +89,7 @@ export async function getRoleCredentials(
   ) {
     throw new SsoError("aws-unavailable", "iam identity center's answer lacks the credentials", "unwell");
   }
+  if (expiration <= clock.now()) throw clockSkew(wire.skew());
   return { accessKeyId, secretAccessKey, sessionToken, expiration, issuedAt, accountId };
 }
 

@@ -21,6 +21,8 @@ const refreshWindow = 15 * 60_000;
 const refreshSpacing = 60_000;
 /** A caller whose token still serves waits no longer than this for the next one. */
 const refreshPatience = 2_000;
+/** A token that is refused so soon after it was refreshed will not get better by another refresh. */
+const uselessWithin = 60_000;
 
 export interface SsoStatus {
   signedIn: boolean;
@@ -59,8 +61,11 @@ export interface Tokens {
 interface Kept extends SignIn {
   /** The server refused the access token: only a refresh helps. */
   dead?: boolean;
-  /** It came from refreshing a dead one: if it is refused as well, the refresh token is of no use. */
-  revived?: boolean;
+  /**
+   * Epoch milliseconds at which it came from refreshing a dead one: if it is refused as well, and soon, the refresh
+   * token is of no use.
+   */
+  revivedAt?: number;
 }
 
 /** One integration, as long as the agent lives. */
@@ -195,7 +200,7 @@ export function createTokens({ wire, secrets, clock, sharedCache }: TokenPorts):
       return;
     }
     if (!isCurrent()) return;
-    state.kept = { ...kept, ...tokens, dead: undefined, revived: kept.dead };
+    state.kept = { ...kept, ...tokens, dead: undefined, revivedAt: kept.dead ? clock.now() : undefined };
     state.retryAt = 0;
     await trySave(integration.id, state);
     await publish(integration, state);
@@ -240,7 +245,8 @@ export function createTokens({ wire, secrets, clock, sharedCache }: TokenPorts):
       state.refused.add(token);
       const { kept } = state;
       if (kept?.accessToken !== token || kept.dead) return;
-      state.kept = kept.revived ? undefined : { ...kept, dead: true };
+      const useless = clock.now() - (kept.revivedAt ?? Number.NEGATIVE_INFINITY) < uselessWithin;
+      state.kept = useless ? undefined : { ...kept, dead: true };
       await trySave(integration.id, state);
     },
 
