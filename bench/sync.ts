@@ -1,88 +1,73 @@
 /** A sync of 2,000 accounts with 5 roles each, against what the portal's 20 requests a second alone allow. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { listenForCallback } from "../packages/agent/src/platform/callback.ts";
-import { systemClock } from "../packages/agent/src/platform/clock.ts";
-import { createWire } from "../packages/core/src/aws/http.ts";
-import { createSso } from "../packages/core/src/identity/sso.ts";
-import { diffSync } from "../packages/core/src/identity/sso-diff.ts";
-import type { Integration } from "../packages/core/src/model.ts";
-import { memorySecrets } from "../packages/core/test/identity/doubles.ts";
-import { connectSandbox } from "../packages/sandbox/src/control.ts";
+import { readFileSync } from "node:fs";
+import { connectAgent } from "../packages/agent/src/client.ts";
 import { completeSignIn } from "../packages/sandbox/src/sign-in.ts";
+import { type Bench, interleave, type Result, ratio } from "./measure.ts";
+import { createWorkspace } from "./workspace.ts";
 
 const accounts = 2000;
 const rolesPerAccount = 5;
 const perSecond = 20;
+const perPage = 100;
 
-export async function run(): Promise<{ name: string; ratio: number; detail: string }[]> {
-  // In a process of its own, so that memory and time here are the engine's.
-  const process_ = spawn(process.execPath, [`${import.meta.dir}/../packages/sandbox/src/main.ts`], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+export async function run({ spawner, aws, client, rounds }: Bench): Promise<Result[]> {
+  const person = await aws.controls.seedOrganisation({ accounts, rolesPerAccount });
+  const workspace = await createWorkspace(aws);
+  const app = await connectAgent({ env: workspace.leapp.env, kind: "app" });
   try {
-    const [line] = await once(createInterface(process_.stdout), "line");
-    const { url, controlToken } = JSON.parse(line) as { url: string; controlToken: string };
-    return await measure(url, controlToken);
+    app.on((event) => {
+      if (event.event === "prompt" && event.data.url) void completeSignIn(event.data.url, person);
+    });
+    const { startUrl, region } = person;
+    await app.call("integration.add", { integration: { alias: "company", startUrl, region } });
+    await app.call("integration.login", { integration: "company", flow: "device" });
+    const { pid } = await app.call("agent.status", {});
+
+    const begun = performance.now();
+    const { added } = await app.call("integration.sync", { integration: "company" });
+    const seconds = (performance.now() - begun) / 1000;
+    if (added.length !== accounts * rolesPerAccount) throw new Error(`${added.length} sessions were made`);
+
+    const requests = accounts + accounts / perPage;
+    const limit = requests / perSecond;
+    const throttled = (await aws.controls.requests()).filter(({ status }) => status === 429).length;
+    const role = ["session", "generate", added[0]!];
+    const { id } = await app.call("session.show", { session: added[0]! });
+    await workspace.leapp.leapp(role);
+    const expected = '"SessionToken"';
+    const times = await interleave(
+      spawner,
+      {
+        ours: { ...workspace.launcher("session", "generate", id), expected },
+        client: { command: [client, workspace.socket, id], expected },
+      },
+      Math.ceil(rounds / 3),
+    );
+    return [
+      {
+        name: `sync of ${accounts} accounts with ${rolesPerAccount} roles each / the rate limit alone`,
+        value: seconds / limit,
+        unit: "times",
+        goal: 1.15,
+        detail: `${seconds.toFixed(1)} s for ${requests} requests at ${perSecond} a second, ${throttled} of them throttled`,
+      },
+      {
+        name: "memory of the agent during that sync, resident",
+        value: peakMemory(pid),
+        unit: "MB",
+        goal: 120,
+        detail: "its peak since it was started",
+      },
+      ratio("`generate` right after it / minimal C client", times.ours!, times.client!, 1.3),
+    ];
   } finally {
-    process_.stdin.end();
-    await once(process_, "close");
+    app.close();
+    await workspace.stop();
   }
 }
 
-async function measure(url: string, controlToken: string) {
-  const sandbox = connectSandbox(url, controlToken);
-  const person = await sandbox.seedOrganisation({ accounts, rolesPerAccount });
-  const integration: Integration = {
-    id: "bench",
-    type: "sso",
-    alias: "bench",
-    startUrl: person.startUrl,
-    region: person.region,
-  };
-  const sso = createSso({
-    wire: createWire({ endpoints: { all: url }, clock: systemClock }),
-    secrets: memorySecrets(),
-    clock: systemClock,
-    browser: {
-      async open(address) {
-        void completeSignIn(address, person);
-        return true;
-      },
-    },
-    listen: listenForCallback,
-  });
-  await sso.signIn(integration, { show() {} });
-
-  let peak = 0;
-  const begin = performance.now();
-  const found = await sso.listRoles(integration, {
-    progress() {
-      peak = Math.max(peak, process.memoryUsage.rss());
-    },
-  });
-  const seconds = (performance.now() - begin) / 1000;
-  if (found.length !== accounts * rolesPerAccount) throw new Error(`${found.length} roles were found`);
-
-  const beforeDiff = performance.now();
-  const defaults = { region: "eu-west-1", newId: () => crypto.randomUUID(), now: new Date().toISOString() };
-  const { add } = diffSync([], found, integration, defaults);
-  const again = diffSync(add, found, integration, defaults);
-  const diffed = performance.now() - beforeDiff;
-  if (add.length !== found.length || again.update.length > 0) throw new Error("the difference is wrong");
-
-  const requests = accounts + accounts / 100;
-  const limit = requests / perSecond;
-  const throttled = (await sandbox.requests()).filter(({ status }) => status === 429).length;
-  const memory = `${Math.round(peak / 2 ** 20)} MB resident at most`;
-  return [
-    {
-      name: "sync of 2,000 accounts with 5 roles each, against the rate limit alone",
-      ratio: seconds / limit,
-      detail: `${seconds.toFixed(1)} s for ${requests} requests, ${throttled} throttled, ${memory}, differences in ${diffed.toFixed(0)} ms`,
-    },
-  ];
+/** Linux only, as the keychain's part. */
+function peakMemory(pid: number): number {
+  const [, kibibytes] = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return (Number(kibibytes) * 1024) / 1e6;
 }
-
-if (import.meta.main) console.log(await run());

@@ -18,6 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, relative } from "node:path";
+import { cFlags, hostCompiler } from "./compiler.mjs";
 import { ask, bun, ensureInstalled, root, run } from "./run.mjs";
 
 const targets = [
@@ -30,7 +31,6 @@ const targets = [
 ];
 const host = targets.find(({ os, cpu }) => os === process.platform && cpu === process.arch);
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const cFlags = ["-Os", "-s", "-std=c99", "-Wall", "-Wextra"];
 const zig = ["python3", "-m", "ziglang", "cc"];
 
 if (!host) fail(`no build for ${process.platform}-${process.arch}`);
@@ -92,25 +92,10 @@ function buildLauncher(compiler, core, output) {
   }
 }
 
-/** The first compiler that is here: a static musl program starts fastest, then static glibc, then what there is. */
 function compilerFor(target) {
   if (target.os === "win32") return undefined;
-  if (target !== host) return ask(zig[0], [...zig.slice(1, 3), "version"]) && [...zig, "-target", target.zig];
-  const candidates =
-    target.os === "darwin"
-      ? // Without Apple's tools /usr/bin/cc is a program that opens a window asking for them.
-        ask("xcode-select", ["-p"])
-        ? [["cc"]]
-        : []
-      : [["musl-gcc", "-static"], ["cc", "-static"], ["gcc", "-static"], ["cc"], ["gcc"]];
-  const trial = join(root, "node_modules/.cache");
-  mkdirSync(trial, { recursive: true });
-  return candidates.find(
-    ([command, ...flags]) =>
-      ask(command, [...flags, "-x", "c", "-o", join(trial, "launcher-trial"), "-"], {
-        input: '#include <stdio.h>\nint main(void) { return puts("") < 0; }\n',
-      }) !== undefined,
-  );
+  if (target === host) return hostCompiler();
+  return ask(zig[0], [...zig.slice(1, 3), "version"]) && [...zig, "-target", target.zig];
 }
 
 function buildCore(target, output) {
@@ -170,7 +155,13 @@ function proveItRuns(target, core, launcher) {
 }
 
 function inputFiles() {
-  const files = ["package.json", "package-lock.json", "tsconfig.json", "scripts/build.mjs"];
+  const files = [
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "scripts/build.mjs",
+    "scripts/compiler.mjs",
+  ];
   const walk = (folder) => {
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
       const path = `${folder}/${entry.name}`;

@@ -1,5 +1,4 @@
 /** Where things are. The rule for the socket is also written in C, in launcher/launcher.c. */
-import { createHash } from "node:crypto";
 import { chmodSync, lstatSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -111,7 +110,7 @@ function absolute(path: string, platform: NodeJS.Platform): string {
 
 function socketPath(home: string, platform: NodeJS.Platform): string {
   if (platform === "win32") {
-    const name = createHash("sha256").update(home.toLowerCase()).digest("hex").slice(0, 32);
+    const name = new Bun.CryptoHasher("sha256").update(home.toLowerCase()).digest("hex").slice(0, 32);
     return `\\\\.\\pipe\\leapp-${name}`;
   }
   const inHome = `${home}/agent.sock`;
