@@ -64,7 +64,7 @@ afterAll(async () => {
   for (const scene of Object.values(scenes)) await scene.stop();
 }, 60_000);
 
-/** Runs all of them at once; each cell is what `judge` makes of its output. */
+/** Runs all of them at once; a consumer without a cell is not concerned. */
 async function everyConsumer(
   run: (consumer: Consumer) => Promise<string | undefined>,
 ): Promise<Row["cells"]> {

@@ -225,7 +225,7 @@ export const goodCases: GoodCase[] = [
   {
     number: 27,
     title: "5 uses by one client, credentials of 16 minutes",
-    flags: ["--duration", "17m"],
+    flags: ["--duration", "16m"],
     uses: 5,
     runs: 1,
   },
