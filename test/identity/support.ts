@@ -25,12 +25,14 @@ export interface Company extends Machine {
 
 export const loginHint = /^leapp: [^\n]*run: leapp integration login work\n$/;
 
-/** With an integration "work"; nobody has signed in. */
+/** With an integration "work"; nobody has signed in. `before` runs ahead of the first command. */
 export async function newCompany(
   options: OrganisationOptions = {},
   more: Omit<LeappOptions, "endpoint"> = {},
+  before: (machine: Machine) => void = () => {},
 ): Promise<Company> {
   const machine = await newMachine(more);
+  before(machine);
   const organisation = machine.sandbox.seedOrganisation({ accounts: 2, rolesPerAccount: 2, ...options });
   const log = join(machine.folder, "tabs");
   const browser = join(machine.folder, "browser");
