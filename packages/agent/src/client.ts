@@ -164,7 +164,7 @@ function startAgent(
     AWS_SHARED_CREDENTIALS_FILE: paths.awsCredentials,
   };
   const given = Object.fromEntries(Object.entries(absolute).filter(([name]) => env[name]));
-  spawnDetached(installedAs().core, ["agent", "run"], { ...sessionBus(env), ...env, ...given }, "", ended);
+  spawnDetached(installedAs().core, ["agent", "run"], { ...sessionBus(env), ...env, ...given }, "", { ended });
 }
 
 /** A tool with a scrubbed environment starts an agent that must find the person's keychain all the same. */

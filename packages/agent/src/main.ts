@@ -1,6 +1,7 @@
 /** The agent process: one per user and LEAPP_HOME, started on demand, alone in opening the vault. */
 import { rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { loadSts } from "../../core/src/aws/sts.ts";
 import { LeappError } from "../../core/src/errors.ts";
 import type { SamlBrowser } from "../../core/src/identity/saml.ts";
 import type { Browser, Clock, Paths, SecretStore } from "../../core/src/ports.ts";
@@ -12,7 +13,7 @@ import { createHandle, type Handlers } from "./handlers.ts";
 import { openLog } from "./log.ts";
 import { systemBrowser } from "./platform/browser.ts";
 import { systemClock } from "./platform/clock.ts";
-import { fileOps, tryLock } from "./platform/files.ts";
+import { fileOps, inheritedLock, tryLock } from "./platform/files.ts";
 import { detectKeychain } from "./platform/keychain.ts";
 import { ensureHome, resolvePaths } from "./platform/paths.ts";
 import {
@@ -44,6 +45,8 @@ export interface AgentOptions {
   user?: string;
   /** Ends the process; a test's agent lives in the test's own. */
   exit: () => void;
+  /** Somebody waits for credentials. */
+  forCredentials?: boolean;
   /** What an older agent handed over. */
   inherited?: Inherited;
   /** Starts the successor with what this agent holds. False: there is none. */
@@ -83,6 +86,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       engine.saml.lock();
     },
   });
+  if (options.forCredentials) void access.getReady(loadSts);
   let desktop: Record<string, string> | undefined;
   const engine = createEngine({
     paths,
@@ -141,12 +145,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       return null;
     },
     "agent.replace": () => {
-      if (leaving) return null;
-      leaving = true;
       setImmediate(async () => {
+        if (leaving) return;
         const vaultKey =
           vault.status().state === "unlocked" ? vault.exportKey().toString("base64") : undefined;
         const inheritance = { vaultKey, credentials: engine.cache.export() };
+        // First of all out of its successor's way.
+        leave();
         const succeeded = await options.succeed?.(inheritance).catch(() => false);
         log.note("info", succeeded ? "handed over to a newer agent" : "makes way for a newer agent");
         stop();
@@ -173,11 +178,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   log.note("info", `agent ${version} listens, pid ${process.pid}`);
 
   let stopped = false;
+  function leave(): void {
+    leaving = true;
+    server.stop();
+    rmSync(paths.socket, { force: true });
+  }
   function stop(): void {
     if (stopped) return;
     stopped = true;
-    server.stop();
-    rmSync(paths.socket, { force: true });
+    if (!leaving) leave();
     vault.close();
     state.close();
     log.note("info", "agent stopped");
@@ -189,8 +198,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   return { engine, stop };
 }
 
-/** `leapp-core agent run`. `takeOver`: an older agent started us and hands over through stdin. */
-export async function runAgent({ takeOver = false } = {}): Promise<void> {
+/**
+ * `leapp-core agent run`. `takeOver`: an older agent started us and hands over through stdin. `forCredentials`:
+ * whoever started us waits for credentials.
+ */
+export async function runAgent({ takeOver = false, forCredentials = false } = {}): Promise<void> {
   hardenProcess();
   const env = { ...process.env } as Record<string, string | undefined>;
   // Bun's fetch would follow these behind the back of the settings; ours are given to it call by call.
@@ -200,20 +212,22 @@ export async function runAgent({ takeOver = false } = {}): Promise<void> {
   ensureHome(paths);
   const inherited = takeOver ? await receiveInheritance() : undefined;
   const lockFile = `${paths.home}/agent.lock`;
-  // Whoever loses the race for the lock is not needed; an heir waits for the old agent to let go of it.
+  // Whoever loses the race for the lock is not needed. An heir has it from the old agent, or waits for it.
   const patience = Date.now() + (takeOver ? 5_000 : 0);
-  let lock = tryLock(lockFile);
+  let lock = (takeOver ? inheritedLock(lockFile) : undefined) ?? tryLock(lockFile);
   while (!lock && Date.now() < patience) {
     await new Promise((resume) => setTimeout(resume, 5));
     lock = tryLock(lockFile);
   }
   if (!lock) process.exit(0);
+  const { descriptor } = lock;
   const { core } = installedAs();
   const agent = await startAgent({
     paths,
     env,
     clock: systemClock,
     keychain: detectKeychain,
+    forCredentials,
     inherited,
     user: userName(),
     command: () => (resolvesToUs("leapp") ? "leapp" : (installedAs().launcher ?? core)),
@@ -221,7 +235,8 @@ export async function runAgent({ takeOver = false } = {}): Promise<void> {
     // Only to the program we were started from, replaced on disk by an upgrade, and only if it is trustworthy.
     async succeed(inheritance) {
       if (!isOurs(core)) return false;
-      await spawnDetached(core, ["agent", "run", "--take-over"], env, JSON.stringify(inheritance));
+      const args = ["agent", "run", "--take-over"];
+      await spawnDetached(core, args, env, JSON.stringify(inheritance), { descriptor });
       return true;
     },
   }).catch((error) => {

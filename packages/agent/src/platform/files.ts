@@ -40,9 +40,23 @@ export function createFileOps(lockFolder?: string): FileOps {
  * Takes the lock that a file stands for, for the life of this process or until the release is called; undefined
  * while another process holds it.
  */
-export function tryLock(file: string): (() => void) | undefined {
+export function tryLock(file: string): Lock | undefined {
   const calls = systemCalls();
   return calls ? tryKernelLock(file, calls) : tryLockFile(file);
+}
+
+/** Releases the lock. A process that is given `descriptor` as its own number 3 holds the lock too, without a gap. */
+export type Lock = (() => void) & { descriptor?: number };
+
+/** The lock that whoever started us passed on as descriptor 3; undefined where that is something else. */
+export function inheritedLock(file: string): Lock | undefined {
+  try {
+    const descriptor = 3;
+    if (fstatSync(descriptor).ino !== statSync(file).ino) return undefined;
+    return Object.assign(() => closeSync(descriptor), { descriptor });
+  } catch {
+    return undefined;
+  }
 }
 
 /** A fixed place, since two agents with different homes edit the same `~/.aws`. */
@@ -54,11 +68,11 @@ function defaultLockFolder(): string {
 // ---- locks ---------------------------------------------------------------------------------------------------
 
 /** flock: the kernel gives it up when the process dies. The file stays; removing it would let two in. */
-function tryKernelLock(file: string, calls: SystemCalls): (() => void) | undefined {
+function tryKernelLock(file: string, calls: SystemCalls): Lock | undefined {
   const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   // Somebody may have cleaned /tmp between our opening it and our lock.
   if (calls.tryLock(fd) && fstatSync(fd).ino === statSync(file, { throwIfNoEntry: false })?.ino) {
-    return () => closeSync(fd);
+    return Object.assign(() => closeSync(fd), { descriptor: fd });
   }
   closeSync(fd);
   return undefined;

@@ -155,7 +155,8 @@ export function userName(): string {
 
 /**
  * Starts a program that outlives us, with `input` on its stdin, which is through when the promise is: a session of
- * its own, nothing of our terminal, folder or open files. `ended` hears its exit code if it ends before us.
+ * its own, nothing of our terminal, folder or open files but `descriptor`, which becomes its number 3. `ended` hears
+ * its exit code if it ends before us.
  * @throws LeappError `agent-unavailable` when it cannot be run.
  */
 export function spawnDetached(
@@ -163,15 +164,18 @@ export function spawnDetached(
   args: string[],
   env: Record<string, string | undefined>,
   input = "",
-  ended?: (code: number | null) => void,
+  { ended, descriptor }: { ended?: (code: number | null) => void; descriptor?: number } = {},
 ): Promise<void> {
   try {
     const child = Bun.spawn([command, ...args], {
       cwd: "/",
       env,
-      stdin: input ? "pipe" : "ignore",
-      stdout: "ignore",
-      stderr: "ignore",
+      stdio: [
+        input ? "pipe" : "ignore",
+        "ignore",
+        "ignore",
+        ...(descriptor === undefined ? [] : [descriptor]),
+      ],
       detached: true,
       windowsHide: true,
       onExit: (_, code) => ended?.(code),
