@@ -30,25 +30,36 @@ async function open(env: Env, { browser, wait, say }: Opening): Promise<"native"
     return "native";
   }
   if (native) {
-    const child = spawn(native, ["--close-quits"], { env: env as NodeJS.ProcessEnv, stdio: "ignore" });
-    const closed = new Promise<void>((ended) =>
-      child.once("close", () => ended()).once("error", () => ended()),
-    );
-    await unlessAsked(() => child.kill(), closed);
+    await unlessAsked(() => {
+      const child = spawn(native, ["--close-quits"], { env: env as NodeJS.ProcessEnv, stdio: "ignore" });
+      const closed = new Promise<void>((ended) =>
+        child.once("close", () => ended()).once("error", () => ended()),
+      );
+      return { close: () => child.kill(), closed };
+    });
     return "native";
   }
   const { openApp } = await import("../../../desktop/host/main.ts");
   const trySandbox = () => spawnDetached(installedAs().core, ["desktop", "--sandbox", "--browser"], env);
-  const app = await openApp({ env, say, trySandbox });
-  await unlessAsked(app.close, app.closed);
+  await unlessAsked(() => openApp({ env, say, trySandbox }));
   return "browser";
 }
 
+interface Window {
+  close(): unknown;
+  closed: Promise<unknown>;
+}
+
 /** Ctrl-C, or the end of the person's login, closes the window as a click would; what follows still runs. */
-async function unlessAsked(close: () => void, closed: Promise<void>): Promise<void> {
-  process.on("SIGINT", close).on("SIGTERM", close);
-  await closed;
-  process.off("SIGINT", close).off("SIGTERM", close);
+async function unlessAsked(openWindow: () => Window | Promise<Window>): Promise<void> {
+  const asked = Promise.withResolvers<void>();
+  const ask = () => asked.resolve();
+  // Before it opens: whoever reads that it is there may be quick.
+  process.on("SIGINT", ask).on("SIGTERM", ask);
+  const window = await openWindow();
+  void asked.promise.then(() => window.close());
+  await window.closed;
+  process.off("SIGINT", ask).off("SIGTERM", ask);
 }
 
 const desktop = command({
