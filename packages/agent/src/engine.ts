@@ -353,7 +353,8 @@ export function createEngine(options: EngineOptions): Engine {
         if (call.interactive) return undefined;
         // An app shows the question: the caller waits for the person, but never longer than Go's 60 s.
         const asking = prompts.apps() > 0 && prompts.list().length > 0;
-        return asking ? engine.settings()["prompt-timeout"] * 1000 : toolPatience;
+        // The question came up a little after the call; its own end says more than ours.
+        return (asking ? engine.settings()["prompt-timeout"] * 1000 : 0) + toolPatience;
       };
       const credentials = engine.credentials(session, { audience: call.audience, patience });
       return credentials instanceof Promise

@@ -181,7 +181,9 @@ export function createPrompts(clock: Clock, timeout: () => number): Prompts {
       });
     },
     show(request, audience, deadline, refused) {
-      const late = new LeappError("timed-out", `not finished in time: ${request.message}`);
+      const late = new LeappError("timed-out", `not finished in time: ${request.message}`, {
+        hint: "run the command again",
+      });
       const settled = (outcome: string | LeappError) => {
         if (typeof outcome !== "string") refused(outcome);
       };

@@ -169,7 +169,7 @@ export function createSso(ports: SsoPorts): Sso {
   }
 
   async function signIn(integration: Integration, { flow, show, signal }: SignInOptions): Promise<SsoStatus> {
-    if (signal?.aborted) throw cancelled();
+    if (signal?.aborted) throw signal.reason instanceof LeappError ? signal.reason : cancelled();
     const { id } = integration;
     // A locked vault is said before the person is sent to the browser.
     await tokens.status(integration);
@@ -193,7 +193,7 @@ export function createSso(ports: SsoPorts): Sso {
         flight.shows.delete(show);
         flight.callers -= 1;
         if (flight.callers === 0) stopSignIn(id, flight);
-        reject(cancelled());
+        reject(signal?.reason instanceof LeappError ? signal.reason : cancelled());
       };
       if (signal?.aborted) leave();
       signal?.addEventListener("abort", leave, { once: true });
