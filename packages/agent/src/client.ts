@@ -27,6 +27,8 @@ export interface ConnectOptions {
   interactive?: boolean;
   /** Start the agent when none runs; default true. */
   start?: boolean;
+  /** The caller waits for credentials: an agent started for it gets ready for that while it starts. */
+  forCredentials?: boolean;
   /** Milliseconds until it must listen then; 8,000 when absent. */
   startWithin?: number;
 }
@@ -125,19 +127,20 @@ async function reach(paths: Paths, options: ConnectOptions): Promise<AgentClient
   const deadline = Date.now() + (options.startWithin ?? 8_000);
   let failed = false;
   let spawned = 0;
-  let wait = 5;
+  let wait = 3;
   let release: (() => void) | undefined;
   for (;;) {
     // Of any number of callers one starts it; the agent's own lock is the final word.
     release ??= tryLock(`${paths.home}/start.lock`);
     if (release && Date.now() - spawned > 2_000) {
       spawned = Date.now();
-      startAgent(options.env, paths, (code) => {
+      startAgent(options, paths, (code) => {
         failed ||= code !== 0;
       });
     }
     await new Promise((resume) => setTimeout(resume, wait));
-    wait = Math.min(50, wait * 1.5);
+    // Of many callers only the one that started it looks often, so that the agent gets the processor.
+    if (!release || Date.now() - spawned > 200) wait = Math.min(50, wait * 1.5);
     try {
       const client = await open(paths);
       release?.();
@@ -153,7 +156,7 @@ async function reach(paths: Paths, options: ConnectOptions): Promise<AgentClient
 }
 
 function startAgent(
-  env: Record<string, string | undefined>,
+  { env, forCredentials }: ConnectOptions,
   paths: Paths,
   ended: (code: number | null) => void,
 ): void {
@@ -164,7 +167,8 @@ function startAgent(
     AWS_SHARED_CREDENTIALS_FILE: paths.awsCredentials,
   };
   const given = Object.fromEntries(Object.entries(absolute).filter(([name]) => env[name]));
-  spawnDetached(installedAs().core, ["agent", "run"], { ...sessionBus(env), ...env, ...given }, "", { ended });
+  const args = ["agent", "run", ...(forCredentials ? ["--for-credentials"] : [])];
+  spawnDetached(installedAs().core, args, { ...sessionBus(env), ...env, ...given }, "", { ended });
 }
 
 /** A tool with a scrubbed environment starts an agent that must find the person's keychain all the same. */

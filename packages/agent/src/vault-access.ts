@@ -3,12 +3,17 @@ import { readFile } from "node:fs/promises";
 import { LeappError } from "../../core/src/errors.ts";
 import type { Clock, Secrets, SecretStore } from "../../core/src/ports.ts";
 import type { Vault } from "../../core/src/vault/vault.ts";
-import type { Audience, Prompts } from "./prompts.ts";
+import { Audience, type Prompts } from "./prompts.ts";
 import type { VaultStatus } from "./protocol.ts";
 
 export interface VaultAccess {
   /** Unlocks, or creates where there is none. @throws LeappError `vault-locked`, `vault-unavailable` */
   open(audience: Audience): Promise<Vault>;
+  /**
+   * Opens a vault that is there, if nobody has to be asked for it, before anybody needs it. Never fails.
+   * @param meanwhile runs once that is under way, which leaves the processor free for a while.
+   */
+  getReady(meanwhile: () => void): Promise<void>;
   /** The vault as named secrets on behalf of `audience`. */
   secrets(audience: Audience): Secrets;
   status(): VaultStatus;
@@ -70,12 +75,16 @@ export function createVaultAccess(options: Options): VaultAccess {
     return vault.create({ passphrase: first });
   }
 
-  async function unlockQuietly(audience: Audience): Promise<void> {
-    const status = vault.status();
-    if (status.state === "absent") return create(audience);
-    if (status.kind === "keychain") return vault.unlock();
-    const passphrase = (await passphraseFromFile()) ?? (await ask("passphrase of the vault", audience));
-    return vault.unlock(passphrase);
+  async function unlockQuietly(audience: Audience, meanwhile?: () => void): Promise<void> {
+    const { state, kind } = vault.status();
+    if (state === "absent") return create(audience);
+    const passphrase =
+      kind === "keychain"
+        ? undefined
+        : ((await passphraseFromFile()) ?? (await ask("passphrase of the vault", audience)));
+    const unlocked = vault.unlock(passphrase);
+    meanwhile?.();
+    return unlocked;
   }
 
   function watchIdle(): void {
@@ -94,11 +103,11 @@ export function createVaultAccess(options: Options): VaultAccess {
     options.onLock();
   }
 
-  async function open(audience: Audience): Promise<Vault> {
+  async function open(audience: Audience, meanwhile?: () => void): Promise<Vault> {
     usedAt = clock.now();
     if (vault.status().state !== "unlocked") {
       if (lockedByPerson) throw needPassphrase;
-      opening ??= unlockQuietly(audience).finally(() => {
+      opening ??= unlockQuietly(audience, meanwhile).finally(() => {
         opening = undefined;
       });
       await opening;
@@ -109,6 +118,13 @@ export function createVaultAccess(options: Options): VaultAccess {
 
   return {
     open,
+    async getReady(meanwhile) {
+      try {
+        if (vault.status().state === "locked") await open(new Audience({ background: true }), meanwhile);
+      } catch {
+        // Whoever needs it will hear why.
+      }
+    },
     secrets: (audience) => ({
       get: async (name) => (await open(audience)).get(name),
       set: async (name, value) => (await open(audience)).set(name, value),

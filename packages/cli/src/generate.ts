@@ -11,7 +11,12 @@ export async function generate(session: string): Promise<void> {
   const terminal = interactive ? (await import("./terminal.ts")).openTerminal(host.platform) : undefined;
   // A tool is answered within 4 s, be it with a failure (consumers.md R4).
   const startWithin = terminal ? undefined : 3_500;
-  const client = await connectAgent({ env: host.env, interactive: terminal !== undefined, startWithin });
+  const client = await connectAgent({
+    env: host.env,
+    interactive: terminal !== undefined,
+    forCredentials: true,
+    startWithin,
+  });
   if (terminal) (await import("./prompts.ts")).answerPrompts(client, terminal);
   try {
     const { line } = await client.call("credentials.generate", { session });

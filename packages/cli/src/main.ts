@@ -11,7 +11,7 @@ async function main(args: string[]): Promise<number> {
   }
   if (noun === "agent" && verb === "run") {
     const { runAgent } = await import("../../agent/src/main.ts");
-    await runAgent({ takeOver: id === "--take-over" });
+    await runAgent({ takeOver: id === "--take-over", forCredentials: id === "--for-credentials" });
     // It serves until it ends its process itself.
     return new Promise<never>(() => {});
   }

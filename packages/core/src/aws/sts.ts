@@ -85,16 +85,19 @@ export interface Sts {
   getCallerIdentity(target: SignedTarget): Promise<CallerIdentity>;
 }
 
-export function createSts(wire: Wire): Sts {
-  type Sdk = typeof import("@aws-sdk/client-sts");
+type Sdk = typeof import("@aws-sdk/client-sts");
 
+/** The SDK, which takes 10 ms to load: an agent that will need it soon may do so while it waits for something. */
+export const loadSts = (): Promise<Sdk> => import("@aws-sdk/client-sts");
+
+export function createSts(wire: Wire): Sts {
   async function send<T>(
     action: string,
     target: Target & { keys?: Keys },
     run: (client: STSClient, sdk: Sdk) => Promise<T>,
   ): Promise<T> {
     const endpoint = wire.endpoint("sts", target.region, target.endpoint);
-    const sdk = await import("@aws-sdk/client-sts");
+    const sdk = await loadSts();
     return callAws(wire, action, target.signal, (handler) =>
       run(clientFor(sdk, handler, endpoint, target), sdk),
     );
