@@ -60,7 +60,8 @@ rootTest(
     chmodSync(socket, 0o666);
     for (const line of lines) {
       const { stdout, code } = await say(machine, socket, line, asNobody);
-      expect([code, stdout.trim()]).toEqual([0, ""]);
+      // Cut off without a byte; the kernel may say so before or after the line was written.
+      expect(["0 ", "7 ECONNRESET", "7 EPIPE"]).toContain(`${code} ${stdout.trim()}`);
     }
     expect((await say(machine, socket, lines[0]!, [])).stdout).toContain("SecretAccessKey");
 
