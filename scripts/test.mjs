@@ -1,4 +1,5 @@
 // The whole test run: build, types, import rules, then every *.test.ts. Arguments go to `bun test`.
+// With --native: the app and the package, and their tests, which take a desktop's libraries and Rust.
 // The last line is `N passed, N failed`.
 import { spawn } from "node:child_process";
 import { bun, ensureInstalled, root, run } from "./run.mjs";

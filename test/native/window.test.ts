@@ -34,7 +34,7 @@ describe.skipIf(missing !== undefined)("the native window", () => {
     await window.field("Name").type("ada");
     await window.field("Access key ID").type(user.accessKeyId);
     await window.field("Secret access key").type(user.secretAccessKey);
-    await world.screenshot("add");
+    await window.screenshot("add");
     await window.button("Add session").click();
     await window.find(row("ada")).doubleClick();
     await window.find(`${row("ada")}//*[contains(., " h")]`).wait();
@@ -44,7 +44,7 @@ describe.skipIf(missing !== undefined)("the native window", () => {
     expect(await window.evaluate("return document.documentElement.outerHTML")).not.toContain(
       user.secretAccessKey,
     );
-    await world.screenshot("started");
+    await window.screenshot("started");
     await window.find(row("ada")).doubleClick();
     await window.find(`${row("ada")}//*[contains(., "Stopped")]`).wait();
     expect(config()).toBe(before);
@@ -70,7 +70,7 @@ describe.skipIf(missing !== undefined)("the native window", () => {
     await method("credential-process-method").click();
     await window.text("command line must be installed").wait();
     await changes.wait();
-    await world.screenshot("panel");
+    await window.screenshot("panel");
     await window.button("Cancel").click();
     expect(await chosen()).toBe("credential-file-method");
     expect(readFileSync(credentials, "utf8")).toContain("[ada]");
@@ -89,7 +89,7 @@ describe.skipIf(missing !== undefined)("the native window", () => {
     await window.find(row("ada")).wait();
     const call = world.run(["sh", "-c", "leapp session generate ada; exit $?"]);
     await window.text("is waiting").wait();
-    await world.screenshot("mfa");
+    await window.screenshot("mfa");
     // It has the focus.
     await window.keys(world.sandbox.totpCode(user.mfaSerial!));
     const { stdout, stderr } = await call;

@@ -42,8 +42,6 @@ export interface World extends Sandboxed {
   closeWindow(): Promise<void>;
   /** Pages that were opened in the person's browser. */
   opened(): Promise<string[]>;
-  /** The screen as a PNG in test-results/. */
-  screenshot(name: string): Promise<void>;
 }
 
 export interface Desktop {
@@ -54,8 +52,9 @@ export interface Desktop {
   tray(there: boolean): Promise<void>;
 }
 
-export async function createWorld(): Promise<World> {
-  const leapp = await createSandboxedLeapp({ dist: built });
+/** `dist`: the folder of another `leapp` than the built one, which the app then only has by `leapp desktop`. */
+export async function createWorld(options: { dist?: string } = {}): Promise<World> {
+  const leapp = await createSandboxedLeapp({ dist: options.dist ?? built });
   const children: Child[] = [];
   const run = (command: string[], env: Record<string, string>, more: object = {}) => {
     const child = Bun.spawn(command, { env, stdin: "ignore", stdout: "ignore", stderr: "ignore", ...more });
@@ -140,11 +139,6 @@ export async function createWorld(): Promise<World> {
       await x("key", "alt+F4");
     },
     opened: async () => (await Bun.file(pages).text()).split("\n").filter(Boolean),
-    async screenshot(name) {
-      const folder = join(root, "test-results/native");
-      mkdirSync(folder, { recursive: true });
-      await leapp.run(["import", "-window", "root", join(folder, `${name}.png`)], { env });
-    },
     async stop() {
       await session?.close();
       for (const child of children.reverse()) {
@@ -230,6 +224,8 @@ export interface Window {
   evaluate<T>(body: string, ...args: unknown[]): Promise<T>;
   /** Keys go to what has the focus. */
   keys(text: string): Promise<void>;
+  /** The page as a PNG in test-results/. */
+  screenshot(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -318,6 +314,14 @@ async function openWindow(driver: string, binary: string, args: string[]): Promi
         { type: "keyUp", value },
       ]);
       await call("POST", `${base}/actions`, { actions: [{ type: "key", id: "keyboard", actions }] });
+    },
+    async screenshot(name) {
+      const folder = join(root, "test-results/native");
+      mkdirSync(folder, { recursive: true });
+      await Bun.write(
+        join(folder, `${name}.png`),
+        Buffer.from(await call("GET", `${base}/screenshot`), "base64"),
+      );
     },
     close: () => call("DELETE", base).catch(() => {}),
   };

@@ -19,7 +19,7 @@ export interface ShellOptions {
 }
 
 /** Domains of AWS's own pages, console and sign-in, in every partition. */
-const awsDomains = [
+export const awsDomains = [
   "amazonaws.com",
   "amazonaws.com.cn",
   "aws.amazon.com",

@@ -16,12 +16,14 @@ use preferences::Preferences;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::env;
+use std::panic;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use tauri::webview::NewWindowResponse;
+use tauri::webview::{NewWindowResponse, PageLoadEvent};
 use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
 
 const WINDOW: &str = "main";
@@ -35,6 +37,8 @@ pub struct Shell {
     changes: Mutex<Sender<()>>,
     /// Somebody shows our icon, so that a hidden window can be found again.
     tray_shown: AtomicBool,
+    /// In the tray only, because the person wants that.
+    hidden: AtomicBool,
     close_quits: bool,
     page_ready: AtomicBool,
     /// View that was asked for before there was a page to show it.
@@ -53,6 +57,12 @@ struct Arguments {
 }
 
 fn main() {
+    // Without its thread for the agent or for the tray it would only look alive.
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |what| {
+        report(what);
+        process::abort();
+    }));
     let mut given = Arguments::default();
     for argument in env::args().skip(1) {
         match argument.as_str() {
@@ -92,6 +102,7 @@ fn main() {
         preferences,
         changes: Mutex::new(change),
         tray_shown: AtomicBool::new(false),
+        hidden: AtomicBool::new(hidden),
         close_quits: given.close_quits,
         page_ready: AtomicBool::new(false),
         view: Mutex::new(given.view.map(str::to_owned)),
@@ -103,7 +114,7 @@ fn main() {
         .on_menu_event(|app, event| tray::clicked(app, event.id().as_ref()))
         .setup(move |app| {
             let app = app.handle();
-            open_window(app, hidden, home.as_deref())?;
+            open_window(app, home.as_deref())?;
             if let Some(home) = &home {
                 tray::create(app, home)?;
             }
@@ -128,6 +139,7 @@ fn main() {
             shell.remember_size(app);
             if shell.tray_shown.load(Ordering::Relaxed) && !shell.close_quits {
                 api.prevent_close();
+                shell.hidden.store(true, Ordering::Relaxed);
                 let _ = window.hide();
             }
         })
@@ -143,7 +155,7 @@ fn main() {
         });
 }
 
-fn open_window(app: &AppHandle, hidden: bool, home: Option<&Path>) -> tauri::Result<WebviewWindow> {
+fn open_window(app: &AppHandle, home: Option<&Path>) -> tauri::Result<WebviewWindow> {
     let preferences = &app.state::<Shell>().inner().preferences;
     let size =
         |key, least: f64, default| preferences.number(key).filter(|size| *size >= least).unwrap_or(default);
@@ -153,7 +165,14 @@ fn open_window(app: &AppHandle, hidden: bool, home: Option<&Path>) -> tauri::Res
         .inner_size(size("width", 900.0, 1280.0), size("height", 600.0, 800.0))
         .min_inner_size(900.0, 600.0)
         .maximized(preferences.is("maximized"))
-        .visible(!hidden)
+        // Shown when there is something to see.
+        .visible(false)
+        .on_page_load(|window, payload| {
+            let shell = window.state::<Shell>();
+            if payload.event() == PageLoadEvent::Finished && !shell.hidden.load(Ordering::Relaxed) {
+                let _ = window.show();
+            }
+        })
         .devtools(false)
         // Nothing of it stays on the disk. A WebDriver knows only how to steer one that does.
         .incognito(!cfg!(feature = "automation"))
@@ -173,7 +192,7 @@ fn listen(app: &AppHandle) {
         let shell = commands::shell(&handle);
         shell.tray_shown.store(shown, Ordering::Relaxed);
         // A hidden window without an icon could not be found again.
-        if !shown && !shell.is_visible(&handle) {
+        if !shown && shell.hidden.swap(false, Ordering::Relaxed) {
             shell.minimize(&handle);
         }
     });
@@ -251,6 +270,7 @@ fn later_start(app: &AppHandle, view: Option<String>) {
 impl Shell {
     /// Brings the window to the front, on a view if one is named.
     fn show(&self, app: &AppHandle, view: Option<String>) {
+        self.hidden.store(false, Ordering::Relaxed);
         if let Some(window) = app.get_webview_window(WINDOW) {
             let _ = window.show();
             let _ = window.unminimize();
