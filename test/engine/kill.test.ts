@@ -119,6 +119,26 @@ class World {
     }));
   }
 
+  /** Names of the sessions that stand in the files. */
+  standing(sessions: readonly { id: string; name: string }[]): string[] {
+    const { config, credentials } = this.texts();
+    const ids = [...config.matchAll(/session generate (\S+)/g)].map(([, id]) => id);
+    const profiles = [...credentials.matchAll(/^\[(\w+)\]\naws_access_key_id/gm)].map(([, name]) => name);
+    return sessions
+      .filter(({ id, name }) => ids.includes(id) || profiles.includes(name))
+      .map(({ name }) => name);
+  }
+
+  /** Waits until the agent has put right what its predecessor left half done: files and table agree. */
+  async agrees(): Promise<void> {
+    const client = await this.up();
+    await until(async () => {
+      const sessions = await client.call("session.list", {});
+      const active = sessions.filter(({ status }) => status === "active").map(({ name }) => name);
+      return `${active}` === `${this.standing(sessions)}`;
+    }, "sessions that are active stand in the files, and no others");
+  }
+
   /** What stands in the two files, new keys being alike whatever they are. */
   texts(): Record<"config" | "credentials", string> {
     const read = (path: string) => (existsSync(path) ? readFileSync(path, "utf8") : "(none)");
@@ -258,8 +278,8 @@ for (const operation of operations) {
         expect([before[kind], done[kind]]).toContain(after[kind]);
       seen.add(JSON.stringify(after));
       await operation.after?.(world);
+      await world.agrees();
       // The next command works, and it all goes away without a trace.
-      await world.up();
       await pristine(world);
       expect(world.texts()).toEqual({ config, credentials });
       expect(readdirSync(join(machine.home, ".aws")).sort()).toEqual(["config", "credentials"]);

@@ -207,6 +207,10 @@ test("sleep over an expiry: the first caller after it gets fresh credentials", a
   expect(world.sandbox.calls("AssumeRole")).toBe(3);
   await world.ask(id, 59 * minute);
   expect(world.sandbox.calls("AssumeRole")).toBe(3);
+  // Awake shortly before the expiry: still valid, but too short for what a tool may have in hand.
+  world.clock.sleep(50 * minute);
+  await world.ask(id, 59 * minute);
+  expect(world.sandbox.calls("AssumeRole")).toBe(4);
 });
 
 /** The keys in the credentials file. */

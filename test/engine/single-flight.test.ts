@@ -25,6 +25,8 @@ test(
     await using machine = await newMachine();
     const { id, arn } = await machine.addUser("dev");
     machine.sandbox.fail({ action: "GetSessionToken", kind: "access-denied", times: 1_000 });
+    // One comes first; the others share what became of it.
+    expect((await machine.generate(id)).code).toBe(20);
     const results = await machine.generateAtOnce(75, id);
     expect(codes(results)).toEqual({ 20: 75 });
     expect(theOne(results.map(({ stdout }) => stdout))).toBe("");
