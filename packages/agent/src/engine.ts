@@ -35,7 +35,7 @@ import { type Asking, type Cache, createCache } from "./cache.ts";
 import type { Log } from "./log.ts";
 import { listenForCallback } from "./platform/callback.ts";
 import { Audience, type Prompts } from "./prompts.ts";
-import type { Event, Topic } from "./protocol.ts";
+import type { AgentStatus, Event, Topic } from "./protocol.ts";
 import { createSamlSignIn, type SamlSignIn } from "./saml-sign-in.ts";
 import type { Call } from "./server.ts";
 import { type AwsFiles, createStarted, parks, type Start, type Started } from "./started.ts";
@@ -81,6 +81,8 @@ export interface Engine extends EngineOptions {
   session(reference: string): Session;
   view(session: Session): SessionView;
   views(): SessionView[];
+  /** Sessions that could not be renewed lately. */
+  problems(): AgentStatus["problems"];
   /** The credentials of a session. */
   credentials(session: Session, asking: Asking): Credentials | Promise<Credentials>;
   generate(reference: string, call: Call): string | Promise<string>;
@@ -328,6 +330,13 @@ export function createEngine(options: EngineOptions): Engine {
     session: (reference) => state.sessions.find(reference),
     view: (session) =>
       view(session, started.ofSession(session.id)[0]?.startedAt, (id) => state.sessions.get(id)?.name),
+    // Only what was asked for can have failed: no need to look at 10,000 others.
+    problems: () =>
+      [...asked].flatMap((id) => {
+        const session = state.sessions.get(id);
+        const problem = session && engine.view(session).problem;
+        return problem ? [{ session: session.name, ...problem }] : [];
+      }),
     views() {
       const startedAt = new Map(
         started

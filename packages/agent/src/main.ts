@@ -121,9 +121,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
     "agent.status": () => {
       const rows = engine.started.list();
-      const problems = engine
-        .views()
-        .flatMap(({ name, problem }) => (problem ? [{ session: name, ...problem }] : []));
       return {
         pid: process.pid,
         version,
@@ -136,7 +133,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         cached: engine.cache.size(),
         apps: prompts.apps(),
         memory: process.memoryUsage.rss(),
-        problems,
+        problems: engine.problems(),
       };
     },
     "agent.stop": () => {
