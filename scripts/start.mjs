@@ -1,6 +1,7 @@
 // The tour: the whole loop on the embedded sandbox, in a throw-away home. Nothing of yours is read or written.
 //
-//   npm start
+//   npm start                   on a desktop it ends with a window to look around in, until that is closed
+//   npm start -- --no-window    the terminal only, as with CI=true and without a display
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -32,11 +33,14 @@ const sandbox = spawn(bun, [join(root, "packages/sandbox/src/main.ts")], {
   env,
   stdio: ["pipe", "pipe", "inherit"],
 });
+// Ctrl-C ends what runs, the window too, and then we tidy up.
+process.on("SIGINT", () => {});
 let failed = false;
 try {
   const { url, seeds } = await firstLine(sandbox.stdout);
   env.AWS_ENDPOINT_URL = url;
   tour(seeds);
+  if (!process.argv.includes("--no-window") && process.env.CI !== "true") window(seeds);
 } catch (error) {
   failed = true;
   console.error(`\n${error.message}`);
@@ -117,6 +121,17 @@ function tour({ user, roles }) {
   say("leapp session add            asks for what it needs; keys are typed without echo");
   say("leapp session start NAME     then: aws sts get-caller-identity --profile NAME");
   say("leapp help                   all commands; docs/user-guide.md tells more");
+}
+
+/** Where there is a display and something that shows a window; the sandbox goes on until it is closed. */
+function window({ sso }) {
+  const company = ["--alias", "company", "--start-url", sso.startUrl, "--region", sso.region];
+  leapp(["integration", "create", ...company], { quiet: true });
+  step("The same in a window, with a company to sign in to");
+  say(`sign in as ${sso.user}, password ${sso.password}; the tour ends when the window is closed`);
+  const opened = leapp(["desktop", "--wait", "--if-possible", "--json"], { quiet: true, mayFail: true });
+  if (JSON.parse(opened || "{}").window === "none")
+    say("there is no display here, or nothing to open a window with");
 }
 
 function leapp(args, { input, quiet = false, mayFail = false } = {}) {

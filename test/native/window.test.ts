@@ -1,8 +1,9 @@
 /** What people do in the app's own window, and with its icon in the tray; on the real agent and sandbox. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { addUser } from "../desktop/window.ts";
-import { until } from "../support/leapp.ts";
+import { root, until } from "../support/leapp.ts";
 import { createWorld, missing, type World } from "./window.ts";
 
 describe.skipIf(missing !== undefined)("the native window", () => {
@@ -237,4 +238,21 @@ describe.skipIf(missing !== undefined)("the native window", () => {
     await window.find(row("ada")).doubleClick();
     await until(() => config().includes("[profile ada]"), "ada is started");
   }, 60_000);
+
+  test("`npm start` ends with the window, and all is gone when that is closed", async () => {
+    const tmp = join(world.file("tmp/x", ""), "..");
+    const start = (...args: string[]) =>
+      world.run(["node", join(root, "scripts/start.mjs"), ...args], {
+        env: { ...world.env, TMPDIR: tmp, CI: undefined },
+      });
+    const tour = start();
+    await until(async () => (await world.visible()).length === 1, "the window", 30_000);
+    await world.closeWindow();
+    const { code, stdout, stderr } = await tour;
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toContain("the tour ends when the window is closed");
+    expect(readdirSync(tmp).filter((name) => name.startsWith("leapp"))).toEqual([]);
+    expect((await start("--no-window")).stdout).not.toContain("window");
+  }, 90_000);
 });

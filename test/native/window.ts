@@ -10,6 +10,7 @@ const built = join(dist, "automation");
 export const missing = ((): string | undefined => {
   const needed = {
     [join(built, "leapp-app")]: "node scripts/build-app.mjs --automation",
+    [join(dist, "leapp-app")]: "node scripts/build-app.mjs",
     "/usr/bin/WebKitWebDriver": "webkit2gtk-driver",
     "/usr/bin/Xvfb": "xvfb",
     "/usr/bin/openbox": "openbox",

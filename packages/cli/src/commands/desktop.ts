@@ -9,12 +9,22 @@ type Env = Record<string, string | undefined>;
 /** The native app, which lies beside leapp-core where it is installed; undefined where it cannot run. */
 function nativeApp(env: Env): string | undefined {
   const program = join(dirname(installedAs().core), "leapp-app");
-  if (!existsSync(program)) return undefined;
-  if (process.platform === "linux" && !env.DISPLAY && !env.WAYLAND_DISPLAY) return undefined;
+  if (!existsSync(program) || !hasDisplay(env)) return undefined;
   // It fails at once where the system's web view is not installed.
   const works = spawnSync(program, ["--version"], { env: env as NodeJS.ProcessEnv }).status === 0;
   return works ? program : undefined;
 }
+
+/** Whether there is a display, and something to show a window of its own. */
+async function canOpen(env: Env, browser: boolean): Promise<boolean> {
+  if (!browser && nativeApp(env)) return true;
+  if (!hasDisplay(env)) return false;
+  const { findAppBrowser } = await import("../../../desktop/host/browsers.ts");
+  return findAppBrowser(env) !== undefined;
+}
+
+const hasDisplay = (env: Env): boolean =>
+  process.platform === "linux" ? Boolean(env.DISPLAY || env.WAYLAND_DISPLAY) : !env.SSH_CONNECTION;
 
 interface Opening {
   browser: boolean;
@@ -71,6 +81,8 @@ const desktop = command({
     sandbox: { help: "on a make-believe AWS, in a workspace that goes with the window" },
     browser: { help: "in a browser's window, even where the native one is installed" },
     wait: { help: "return when the window is closed, which then ends the app" },
+    /** For `npm start`, which goes on without a window. */
+    ifPossible: { help: "do nothing where no window can be opened", hidden: true },
   },
   examples: [["leapp desktop --sandbox", "look around without an AWS account"]],
   async run(context, { flags }) {
@@ -79,6 +91,8 @@ const desktop = command({
       wait: flags.wait === true,
       say: (line: string) => context.printError(`${line}\n`),
     };
+    if (flags.ifPossible && !(await canOpen(context.env, opening.browser)))
+      return { json: { window: "none" }, text: "" };
     if (!flags.sandbox) return { json: { window: await open(context.env, opening) }, text: "" };
     const { inSandbox } = await import("../sandbox.ts");
     const window = await inSandbox(context.env, (env) => open(env, { ...opening, wait: true }));
