@@ -94,7 +94,7 @@ export async function createWorld(options: { dist?: string } = {}): Promise<Worl
 
   run(["openbox"], env);
   const desktop = connectDesktop(
-    run(["python3", join(root, "test/native/desktop.py")], env, {
+    run(["/usr/bin/python3", join(root, "test/native/desktop.py")], env, {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "inherit",
