@@ -12,25 +12,31 @@ const step = (name, command, args) => {
   if (run(command, args) === 0) passed += 1;
   else failed += 1;
 };
-step("build", process.execPath, ["scripts/build.mjs"]);
-step("types", "npx", ["tsc", "-p", "."]);
-step("types of the window", "npx", ["tsc", "-p", "packages/desktop/ui"]);
-step("import rules", process.execPath, ["scripts/check-layers.mjs"]);
+const native = process.argv.includes("--native");
+const given = process.argv.slice(2).filter((argument) => argument !== "--native");
+let files = [];
+if (native) {
+  step("app for its tests", process.execPath, ["scripts/build-app.mjs", "--automation"]);
+  step("package", process.execPath, ["scripts/package.mjs"]);
+  step("tests in the app's sources", process.execPath, ["scripts/build-app.mjs", "--test"]);
+  files = ["test/native/"];
+} else {
+  step("build", process.execPath, ["scripts/build.mjs"]);
+  step("types", "npx", ["tsc", "-p", "."]);
+  step("types of the window", "npx", ["tsc", "-p", "packages/desktop/ui"]);
+  step("import rules", process.execPath, ["scripts/check-layers.mjs"]);
+  const chosen = given.some((argument) => !argument.startsWith("-"));
+  if (!chosen) files = ["packages/", "test/", "--path-ignore-patterns=test/native/**"];
+}
 
 console.log("— tests");
-const given = process.argv.slice(2);
-const chosen = given.some((argument) => !argument.startsWith("-"));
-const tests = spawn(
-  bun,
-  ["test", "--parallel=2", "--timeout=120000", ...given, ...(chosen ? [] : ["packages/", "test/"])],
-  {
-    cwd: root,
-    // The machine's own AWS settings would make a test pass or fail for reasons of the machine's.
-    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("AWS_"))),
-    stdio: ["ignore", "pipe", "pipe"],
-    shell: process.platform === "win32",
-  },
-);
+const tests = spawn(bun, ["test", "--parallel=2", "--timeout=120000", ...given, ...files], {
+  cwd: root,
+  // The machine's own AWS settings would make a test pass or fail for reasons of the machine's.
+  env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("AWS_"))),
+  stdio: ["ignore", "pipe", "pipe"],
+  shell: process.platform === "win32",
+});
 let tail = "";
 for (const [from, to] of [
   [tests.stdout, process.stdout],
