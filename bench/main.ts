@@ -85,7 +85,8 @@ Written by \`npm run bench -- ${process.argv.slice(4).join(" ")}\`; how each is 
 - node ${said(node, "--version")}, bun ${Bun.version}, C programs by \`${process.env.BENCH_COMPILER ?? "?"}\`
 
 A ratio is the median of the ratios of each round's pair; a round runs every program once, in an order drawn anew.
-Absolute values are medians of this machine, told as background.
+Programs of half a millisecond have rounds of their own, those beside \`node -e 0\` theirs: after 30 ms of another
+program every cache is cold. Absolute values are medians of this machine, told as background.
 
 | measured | value | goal | | absolute |
 |---|---|---|---|---|

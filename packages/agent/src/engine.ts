@@ -288,7 +288,27 @@ export function createEngine(options: EngineOptions): Engine {
     signedIn();
   }
 
-  function view(session: Session, startedAt: string | undefined, nameOf: (id: string) => string | undefined) {
+  /** What a session's credentials come from: its id, and its name for people. */
+  function sourceOf(session: Session): { id: string; name(): string | undefined } | undefined {
+    switch (session.type) {
+      case "iam-role-chained":
+        return { id: session.parentId, name: () => state.sessions.get(session.parentId)?.name };
+      case "sso-role":
+        return {
+          id: session.integrationId,
+          name: () => state.integrations.get(session.integrationId)?.alias,
+        };
+      case "iam-role-federated":
+        return {
+          id: session.idpUrlId,
+          name: () => URL.parse(state.idpUrls.get(session.idpUrlId)?.url ?? "")?.host,
+        };
+      default:
+        return undefined;
+    }
+  }
+
+  function view(session: Session, startedAt: string | undefined, sourceName: string | undefined) {
     let held: ReturnType<Cache["held"]> = { waiting: false };
     if (asked.has(session.id)) {
       try {
@@ -297,14 +317,6 @@ export function createEngine(options: EngineOptions): Engine {
         // Its source is gone; `generate` says so.
       }
     }
-    const sourceName =
-      session.type === "iam-role-chained"
-        ? nameOf(session.parentId)
-        : session.type === "sso-role"
-          ? state.integrations.get(session.integrationId)?.alias
-          : session.type === "iam-role-federated"
-            ? URL.parse(state.idpUrls.get(session.idpUrlId)?.url ?? "")?.host
-            : undefined;
     return viewOf(session, { startedAt, pending: pending.has(session.id), held, sourceName });
   }
 
@@ -328,8 +340,7 @@ export function createEngine(options: EngineOptions): Engine {
     requestContext,
     settings: () => state.settings.all(),
     session: (reference) => state.sessions.find(reference),
-    view: (session) =>
-      view(session, started.ofSession(session.id)[0]?.startedAt, (id) => state.sessions.get(id)?.name),
+    view: (session) => view(session, started.ofSession(session.id)[0]?.startedAt, sourceOf(session)?.name()),
     // Only what was asked for can have failed: no need to look at 10,000 others.
     problems: () =>
       [...asked].flatMap((id) => {
@@ -344,13 +355,13 @@ export function createEngine(options: EngineOptions): Engine {
           .filter(({ phase }) => phase === "started")
           .map((row) => [row.sessionId, row.startedAt]),
       );
-      const sessions = state.sessions.list();
-      let names: Map<string, string> | undefined;
-      const nameOf = (id: string) => {
-        names ??= new Map(sessions.map(({ id, name }) => [id, name]));
-        return names.get(id);
-      };
-      return sessions.map((session) => view(session, startedAt.get(session.id), nameOf));
+      // A few sources have thousands of sessions.
+      const names = new Map<string, string | undefined>();
+      return state.sessions.list().map((session) => {
+        const source = sourceOf(session);
+        if (source && !names.has(source.id)) names.set(source.id, source.name());
+        return view(session, startedAt.get(session.id), source && names.get(source.id));
+      });
     },
     credentials(session, asking) {
       const { key, request } = keyOf(session);

@@ -65,13 +65,15 @@ function lineOf(socket: Socket<State>, pid: number | undefined): Line {
 
 function receive(socket: Socket<State>, bytes: Uint8Array, maxLine: number): void {
   const state = socket.data;
-  let from = state.received.length;
-  let text = state.received + state.decoder.decode(bytes, { stream: true });
-  for (let end = text.indexOf("\n", from); end >= 0; end = text.indexOf("\n")) {
-    const line = text.slice(0, end);
-    text = text.slice(end + 1);
-    from = 0;
-    state.handler?.line(line);
+  const chunk = state.decoder.decode(bytes, { stream: true });
+  let text = state.received + chunk;
+  // Only then looked into: joining the pieces of a line of megabytes again for each of them would take long.
+  if (chunk.includes("\n")) {
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+      const line = text.slice(0, end);
+      text = text.slice(end + 1);
+      state.handler?.line(line);
+    }
   }
   state.received = text;
   if (text.length > maxLine) socket.terminate();
