@@ -13,18 +13,25 @@ const perPage = 100;
 export async function run({ spawner, aws, client, rounds }: Bench): Promise<Result[]> {
   const person = await aws.controls.seedOrganisation({ accounts, rolesPerAccount });
   const workspace = await createWorkspace(aws);
-  const app = await connectAgent({ env: workspace.leapp.env, kind: "app" });
+  // As a command on a terminal, which is told where to sign in.
+  const agent = await connectAgent({ env: workspace.leapp.env, interactive: true });
   try {
-    app.on((event) => {
+    agent.on((event) => {
       if (event.event === "prompt" && event.data.url) void completeSignIn(event.data.url, person);
     });
     const { startUrl, region } = person;
-    await app.call("integration.add", { integration: { alias: "company", startUrl, region } });
-    await app.call("integration.login", { integration: "company", flow: "device" });
-    const { pid } = await app.call("agent.status", {});
+    await agent.call("integration.add", { integration: { alias: "company", startUrl, region } });
+    await agent.call("integration.login", { integration: "company", flow: "device" });
+    const { pid } = await agent.call("agent.status", {});
 
+    let most = memory(pid);
+    const reading = setInterval(() => {
+      most = Math.max(most, memory(pid));
+    }, 100);
     const begun = performance.now();
-    const { added } = await app.call("integration.sync", { integration: "company" });
+    const { added } = await agent
+      .call("integration.sync", { integration: "company" })
+      .finally(() => clearInterval(reading));
     const seconds = (performance.now() - begun) / 1000;
     if (added.length !== accounts * rolesPerAccount) throw new Error(`${added.length} sessions were made`);
 
@@ -32,7 +39,7 @@ export async function run({ spawner, aws, client, rounds }: Bench): Promise<Resu
     const limit = requests / perSecond;
     const throttled = (await aws.controls.requests()).filter(({ status }) => status === 429).length;
     const role = ["session", "generate", added[0]!];
-    const { id } = await app.call("session.show", { session: added[0]! });
+    const { id } = await agent.call("session.show", { session: added[0]! });
     await workspace.leapp.leapp(role);
     const expected = '"SessionToken"';
     const times = await interleave(
@@ -53,21 +60,21 @@ export async function run({ spawner, aws, client, rounds }: Bench): Promise<Resu
       },
       {
         name: "memory of the agent during that sync, resident",
-        value: peakMemory(pid),
+        value: most,
         unit: "MB",
         goal: 120,
-        detail: "its peak since it was started",
+        detail: "the most of ten readings a second",
       },
       ratio("`generate` right after it / minimal C client", times.ours!, times.client!, 1.3),
     ];
   } finally {
-    app.close();
+    agent.close();
     await workspace.stop();
   }
 }
 
-/** Linux only, as the keychain's part. */
-function peakMemory(pid: number): number {
-  const [, kibibytes] = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+/** Megabytes; Linux only. */
+function memory(pid: number): number {
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return (Number(kibibytes) * 1024) / 1e6;
 }
