@@ -29,6 +29,8 @@ export interface Start {
   files: AwsFiles;
   /** Empty: only park the section of that name there, if it holds other credentials. */
   entries: Partial<Record<AwsFileKind, ProfileEntry["keys"]>>;
+  /** Only the values change: started it was and is, also when we are killed half-way. */
+  rotates?: boolean;
 }
 
 export interface Change {
@@ -125,12 +127,13 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
             const undo = undoOf.get(start.profile);
             const row = active.get(start.profile);
             const others = (row?.undo ?? []).filter((one) => one.file !== kind);
+            const rotated = start.rotates && row;
             active.put({
               profile: start.profile,
               sessionId: start.sessionId,
-              startedAt: new Date(now()).toISOString(),
+              startedAt: rotated ? row.startedAt : new Date(now()).toISOString(),
               method: start.method,
-              phase: "starting",
+              phase: rotated ? row.phase : "starting",
               files: start.files,
               undo: undo ? [...others, undo] : others,
             });
@@ -271,15 +274,9 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
               method,
               files,
               entries: { credentials: keys },
+              rotates: true,
             }));
-          const startedAt = new Map(mine.map((row) => [row.profile, row.startedAt]));
           await apply("credentials", path, starts, [], false, undefined, new Set(), new Set());
-          transaction(() => {
-            for (const { profile } of starts) {
-              const row = active.get(profile)!;
-              active.put({ ...row, phase: "started", startedAt: startedAt.get(profile)! });
-            }
-          });
         }
       }),
     recover: (openVault) =>
