@@ -4,7 +4,7 @@
  * planted for it.
  */
 import { expect, test } from "bun:test";
-import { closeSync, existsSync, openSync, readdirSync, readSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dist, type Ran, until } from "../support/leapp.ts";
 import { filesBelow, leaks, Secrets, watchProcesses } from "../support/secrets.ts";
@@ -238,7 +238,7 @@ traced(
     let count = 0;
     const options = ["-f", "-qq", "-y", "-v", "-s", "65536", "-e"];
     const calls =
-      "trace=execve,openat,write,pwrite64,writev,pwritev,sendto,sendmsg,rename,renameat2,link,symlink,unlink";
+      "trace=execve,openat,write,pwrite64,writev,pwritev,sendto,sendmsg,?rename,?renameat,renameat2,?link,linkat,?symlink,symlinkat";
     const wrap = (command: string[]) => [
       strace!,
       ...options,
@@ -263,7 +263,7 @@ traced(
 
     const kinds = { control: 0, leaks: [] as string[], files: 0, programs: 0 };
     for (const name of readdirSync(folder)) {
-      for (const line of linesOf(join(folder, name))) {
+      for (const line of readFileSync(join(folder, name), "latin1").split("\n")) {
         const call = /^\d+ +(\w+)\(/.exec(line)?.[1];
         // Pipes and sockets are how a credential leaves, and how an answer comes in; files and programs are not.
         const toFile = /^\d+ +\w*(?:write|send)\w*\(\d+<\/(?!dev\/(?:pts|tty|null))/.test(line);
@@ -297,13 +297,4 @@ function unescaped(line: string): Buffer {
         : (named[code] ?? code),
   );
   return Buffer.from(text, "latin1");
-}
-
-function* linesOf(file: string): Generator<string> {
-  const size = statSync(file).size;
-  const bytes = Buffer.alloc(size);
-  const fd = openSync(file, "r");
-  readSync(fd, bytes, 0, size, 0);
-  closeSync(fd);
-  yield* bytes.toString("latin1").split("\n");
 }

@@ -98,7 +98,7 @@ for (const [how, leave, code] of [
       const ended = await terminal.exited;
       if (code !== undefined) expect(ended).toBe(code);
       expect(codes(await callers)).toEqual({ 12: 10 });
-      expect(Date.now() - begun).toBeLessThan(1_500);
+      expect(Date.now() - begun).toBeLessThan(3_000);
       expect(machine.sandbox.calls()).toBe(0);
       const client = await machine.client();
       expect(await client.call("prompt.list", {})).toEqual([]);
@@ -118,7 +118,7 @@ test(
     for (const session of [id, role]) {
       const begun = Date.now();
       const result = await machine.generate(session);
-      expect(Date.now() - begun).toBeLessThan(1_000);
+      expect(Date.now() - begun).toBeLessThan(3_000);
       expect(result.code).toBe(10);
       expect(result.stdout).toBe("");
       expect(result.stderr).toMatch(/^leapp: [^\n]*run: leapp session start "dev two"\n$/);
