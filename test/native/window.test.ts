@@ -182,6 +182,23 @@ describe.skipIf(missing !== undefined)("the native window", () => {
     expect((await call).code).not.toBe(0);
   }, 60_000);
 
+  test("a started session that cannot be renewed is told while the window is hidden", async () => {
+    await addUser(world, "ada");
+    await world.leapp(["session", "start", "ada"]);
+    const ended = world.start(["--hidden"]);
+    await menuHas("Stop ada");
+    world.sandbox.fail({ action: "GetSessionToken", kind: "access-denied" });
+    await world.leapp(["session", "edit", "ada", "--duration", "1h"]);
+    const generate = () => world.run(["sh", "-c", "leapp session generate ada; exit $?"]);
+    expect((await generate()).code).toBe(20);
+    await until(async () => (await world.desktop.notifications()).length === 1, "a notification");
+    expect((await world.desktop.notifications())[0]!.title).toBe("ada cannot be renewed");
+    await world.leapp(["session", "stop", "ada"]);
+    await until(async () => (await world.desktop.notifications()).length === 0, "it is withdrawn");
+    await world.desktop.choose("Quit");
+    expect(await ended).toBe(0);
+  }, 60_000);
+
   test("one window: a second start shows the first, and a link shows a view and nothing else", async () => {
     await addUser(world, "ada");
     const window = await world.open(["--hidden"]);
@@ -211,6 +228,7 @@ describe.skipIf(missing !== undefined)("the native window", () => {
     });
     expect(readFileSync(file, "utf8")).toMatch(/^Exec="\/.*\/leapp-app" --login$/m);
     await window.close();
+    await until(async () => (await world.desktop.menu()).length === 0, "it has ended");
     const hidden = world.start(["--login"]);
     await menuHas("Quit");
     expect(await world.visible()).toEqual([]);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
+use tauri::ipc::Response;
 use tauri::{AppHandle, Manager, State};
 
 #[tauri::command]
@@ -13,16 +14,19 @@ pub async fn rpc(
     shell: State<'_, Shell>,
     method: String,
     params: Value,
-) -> Result<Value, ()> {
+) -> Result<Response, ()> {
     shell.page_is_ready(&app);
     let answer = if method.starts_with("shell.") {
-        run(&app, &shell, &method, &params).await
+        run(&app, &shell, &method, &params).await.map(|result| result.to_string())
     } else if rules::may_call(&method, &params) {
         shell.link.call(&method, params).await
     } else {
         Err(failure("refused", "not for a window", ""))
     };
-    Ok(answer.map_or_else(|error| json!({ "error": error }), |result| json!({ "result": result })))
+    Ok(Response::new(match answer {
+        Ok(result) => format!(r#"{{"result":{result}}}"#),
+        Err(error) => json!({ "error": error }).to_string(),
+    }))
 }
 
 async fn run(app: &AppHandle, shell: &Shell, method: &str, params: &Value) -> Result<Value, Failure> {
@@ -40,7 +44,7 @@ async fn run(app: &AppHandle, shell: &Shell, method: &str, params: &Value) -> Re
             Ok(info(shell))
         }
         "shell.open" => {
-            let prompts = shell.link.call("prompt.list", json!({})).await?;
+            let prompts = shell.link.ask("prompt.list", json!({})).await?;
             let asked: Vec<String> = prompts
                 .as_array()
                 .into_iter()
@@ -59,7 +63,7 @@ async fn run(app: &AppHandle, shell: &Shell, method: &str, params: &Value) -> Re
         }
         "shell.copy-console-url" => {
             let asked = json!({ "session": params["session"] });
-            let answer = shell.link.call("credentials.console-url", asked).await?;
+            let answer = shell.link.ask("credentials.console-url", asked).await?;
             let url = answer["url"].as_str().unwrap_or_default().to_owned();
             let _ = app.run_on_main_thread(move || system::copy(&url));
             Ok(Value::Null)

@@ -1,4 +1,5 @@
 //! The one connection to the agent (packages/agent/src/protocol.ts); it comes back when the agent restarts.
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::env;
@@ -21,7 +22,8 @@ const DESKTOP: [&str; 6] =
 
 /// `{code, message, hint}`, as the agent says it.
 pub type Failure = Value;
-type Answer = Result<Value, Failure>;
+/// The result as JSON text: a list of 10,000 sessions goes through without being taken apart.
+type Answer = Result<String, Failure>;
 
 pub fn failure(code: &str, message: impl Into<String>, hint: &str) -> Failure {
     json!({ "code": code, "message": message.into(), "hint": hint })
@@ -93,6 +95,11 @@ impl Link {
         answered.recv().await.unwrap_or_else(|| Err(failure("agent-unavailable", "the app is ending", "")))
     }
 
+    /// The same, for what the shell itself wants to know.
+    pub async fn ask(&self, method: &str, params: Value) -> Result<Value, Failure> {
+        Ok(serde_json::from_str(&self.call(method, params).await?).unwrap_or_default())
+    }
+
     /// Never returns. `tell` hears the agent's events, and `connection` after the first time.
     pub fn run(&self, mut found: Result<Agent, Failure>, tell: impl Fn(Value)) {
         let mut attempt = 0;
@@ -157,16 +164,19 @@ impl Link {
         loop {
             line.clear();
             let size = (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line).unwrap_or(0);
-            let Ok(mut message) = serde_json::from_slice::<Value>(&line[..size]) else { return };
-            if message.get("event").is_some() {
-                tell(message);
+            let Ok(message) = serde_json::from_slice::<HashMap<String, &RawValue>>(&line[..size]) else {
+                return;
+            };
+            let part = |name| message.get(name).map(|part| part.get());
+            if message.contains_key("event") {
+                tell(serde_json::from_slice(&line[..size]).unwrap_or_default());
                 continue;
             }
-            let id = message["id"].as_u64().unwrap_or_default();
+            let id = part("id").and_then(|id| id.parse().ok()).unwrap_or_default();
             if let Some(waiting) = self.state.lock().unwrap().waiting.remove(&id) {
-                let _ = waiting.answer.try_send(match message.get_mut("error") {
-                    Some(error) => Err(error.take()),
-                    None => Ok(message["result"].take()),
+                let _ = waiting.answer.try_send(match part("error") {
+                    Some(error) => Err(serde_json::from_str(error).unwrap_or_default()),
+                    None => Ok(part("result").unwrap_or("null").to_owned()),
                 });
             }
         }

@@ -43,7 +43,8 @@ pub struct Shell {
     page_ready: AtomicBool,
     /// View that was asked for before there was a page to show it.
     view: Mutex<Option<String>>,
-    /// Number of the system notification of each open prompt.
+    /// Number of the system notification of each open prompt and each session that cannot be renewed, by its id;
+    /// 0 until the system has told it.
     notifications: Mutex<HashMap<String, u32>>,
 }
 
@@ -75,7 +76,12 @@ fn main() {
         }
     }
     if !cfg!(feature = "automation") {
-        for variable in ["TAURI_AUTOMATION", "TAURI_WEBVIEW_AUTOMATION", "WEBKIT_INSPECTOR_SERVER"] {
+        for variable in [
+            "TAURI_AUTOMATION",
+            "TAURI_WEBVIEW_AUTOMATION",
+            "WEBKIT_INSPECTOR_SERVER",
+            "WEBKIT_INSPECTOR_HTTP_SERVER",
+        ] {
             // SAFETY: there is no other thread yet.
             unsafe { env::remove_var(variable) };
         }
@@ -146,11 +152,15 @@ fn main() {
         .build(tauri::generate_context!())
         .expect("a window system")
         .run(|_app, _event| {
-            // Elsewhere links come as an argument.
+            // Elsewhere links come as an argument, and there is no dock.
             #[cfg(target_os = "macos")]
-            if let tauri::RunEvent::Opened { urls } = _event {
-                let view = urls.iter().find_map(|url| rules::view_of(url.as_str()));
-                commands::shell(_app).show(_app, view.map(str::to_owned));
+            match _event {
+                tauri::RunEvent::Opened { urls } => {
+                    let view = urls.iter().find_map(|url| rules::view_of(url.as_str()));
+                    commands::shell(_app).show(_app, view.map(str::to_owned));
+                }
+                tauri::RunEvent::Reopen { .. } => commands::shell(_app).show(_app, None),
+                _ => {}
             }
         });
 }
@@ -209,18 +219,17 @@ fn listen(app: &AppHandle) {
 fn heard(app: &AppHandle, event: Value) {
     let _ = app.emit_to(WINDOW, "agent", &event);
     let shell = commands::shell(app);
-    let _ = shell.changes.lock().unwrap().send(());
     let data = &event["data"];
-    let id = data["id"].as_str().unwrap_or_default().to_owned();
+    let sessions = data.as_array().is_some_and(|topics| topics.iter().any(|topic| topic == "sessions"));
+    if sessions || event["event"] != "changed" && event["event"] != "sync-progress" {
+        let _ = shell.changes.lock().unwrap().send(());
+    }
+    let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
     match event["event"].as_str() {
-        Some("prompt") if !shell.is_visible(app) => {
-            announce(app, id, prompt_title(data), data["message"].as_str().unwrap_or_default().to_owned());
-        }
-        Some("prompt-closed") => {
-            if let Some(number) = shell.notifications.lock().unwrap().remove(&id) {
-                let _ = app.run_on_main_thread(move || system::withdraw(number));
-            }
-        }
+        Some("prompt") => shell.announce(app, text("id"), prompt_title(data), text("message"), true),
+        Some("prompt-closed") => shell.withdraw(app, |id| id == text("id")),
+        // An agent that is gone waits for nobody.
+        Some("connection") if data == "lost" => shell.withdraw(app, |_| true),
         _ => {}
     }
 }
@@ -237,29 +246,6 @@ fn prompt_title(prompt: &Value) -> String {
         Some(session) => format!("{title} for {session}"),
         None => title.to_owned(),
     }
-}
-
-/// A prompt is one object, however often it is told; so is its notification.
-fn announce(app: &AppHandle, id: String, title: String, text: String) {
-    let app = app.clone();
-    tauri::async_runtime::spawn(async move {
-        let shell = commands::shell(&app);
-        let settings = shell.link.call("settings.list", json!({})).await.unwrap_or_default();
-        if settings["notifications"] == false || shell.notifications.lock().unwrap().contains_key(&id) {
-            return;
-        }
-        shell.notifications.lock().unwrap().insert(id.clone(), 0);
-        let handle = app.clone();
-        let _ = app.run_on_main_thread(move || {
-            system::notify(&title, &text, move |number| match number {
-                Some(number) => {
-                    commands::shell(&handle).notifications.lock().unwrap().insert(id, number);
-                }
-                // Nobody shows notifications here.
-                None => commands::shell(&handle).show(&handle, None),
-            });
-        });
-    });
 }
 
 fn later_start(app: &AppHandle, view: Option<String>) {
@@ -295,6 +281,43 @@ impl Shell {
         }
         if let Some(view) = self.view.lock().unwrap().take() {
             let _ = app.emit_to(WINDOW, "agent", json!({ "event": "view", "data": view }));
+        }
+    }
+
+    /// Tells the person who does not see the window, once for each `id`. What needs an answer shows the window
+    /// where nobody shows notifications.
+    fn announce(&self, app: &AppHandle, id: String, title: String, text: String, needs_answer: bool) {
+        if self.is_visible(app) || self.notifications.lock().unwrap().contains_key(&id) {
+            return;
+        }
+        self.notifications.lock().unwrap().insert(id.clone(), 0);
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move {
+            let settings = commands::shell(&app).link.ask("settings.list", json!({})).await;
+            if settings.unwrap_or_default()["notifications"] == false {
+                return;
+            }
+            let handle = app.clone();
+            let _ = app.run_on_main_thread(move || {
+                system::notify(&title, &text, move |number| {
+                    let shell = commands::shell(&handle);
+                    match (number, shell.notifications.lock().unwrap().get_mut(&id)) {
+                        (Some(number), Some(known)) => *known = number,
+                        // Answered meanwhile.
+                        (Some(number), None) => system::withdraw(number),
+                        (None, _) => {}
+                    }
+                    if number.is_none() && needs_answer {
+                        shell.show(&handle, None);
+                    }
+                });
+            });
+        });
+    }
+
+    fn withdraw(&self, app: &AppHandle, which: impl Fn(&str) -> bool) {
+        for (_, number) in self.notifications.lock().unwrap().extract_if(|id, _| which(id)) {
+            let _ = app.run_on_main_thread(move || system::withdraw(number));
         }
     }
 

@@ -45,9 +45,12 @@ pub fn run(app: &AppHandle, changes: &Receiver<()>) {
     loop {
         if ask {
             let link = &shell(app).link;
-            let sessions = tauri::async_runtime::block_on(link.call("session.list", json!({})));
-            rows = sessions.map_or_else(|_| Vec::new(), |list| rows_of(&list));
-            prompts = tauri::async_runtime::block_on(link.call("prompt.list", json!({}))).unwrap_or_default();
+            let sessions = tauri::async_runtime::block_on(link.ask("session.list", json!({})));
+            rows = sessions.as_ref().map_or_else(|_| Vec::new(), rows_of);
+            if let Ok(sessions) = sessions {
+                tell_of_failures(app, &sessions);
+            }
+            prompts = tauri::async_runtime::block_on(link.ask("prompt.list", json!({}))).unwrap_or_default();
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         let entries: Vec<_> = rows.iter().map(|row| entry(row, now)).collect();
@@ -64,12 +67,27 @@ pub fn run(app: &AppHandle, changes: &Receiver<()>) {
         ask = match changes.recv_timeout(Duration::from_secs(20)) {
             Ok(()) => {
                 // They come in bursts.
-                sleep(Duration::from_millis(150));
+                sleep(Duration::from_millis(300));
                 while changes.try_recv().is_ok() {}
                 true
             }
             Err(RecvTimeoutError::Timeout) => false,
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// A started session whose credential could not be renewed: its tools are about to stop working.
+fn tell_of_failures(app: &AppHandle, sessions: &Value) {
+    let shell = shell(app);
+    for session in sessions.as_array().into_iter().flatten() {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let id = text(&session["id"]);
+        if session["status"] == "active" && session["problem"].is_object() {
+            let title = format!("{} cannot be renewed", text(&session["name"]));
+            shell.announce(app, id, title, text(&session["problem"]["message"]), false);
+        } else {
+            shell.withdraw(app, |known| known == id);
         }
     }
 }
