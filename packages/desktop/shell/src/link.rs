@@ -114,13 +114,11 @@ impl Link {
                     self.read(reader, &tell);
                     self.state.lock().unwrap().stream = None;
                     tell(json!({ "event": "connection", "data": "lost" }));
-                    self.fail(
-                        &failure("agent-unavailable", "the agent ended the connection", "try again"),
-                        true,
-                    );
+                    let why = failure("agent-unavailable", "the agent ended the connection", "try again");
+                    self.fail(&why, |one| one.unsent.is_none());
                     lost = true;
                 }
-                Err(why) => self.fail(&why, false),
+                Err(why) => self.fail(&why, |_| true),
             }
             sleep(Duration::from_millis(PAUSES[attempt.min(PAUSES.len() - 1)]));
             attempt += 1;
@@ -182,10 +180,8 @@ impl Link {
         }
     }
 
-    /// Answers those who wait for what was sent, or for what was not.
-    fn fail(&self, why: &Failure, sent: bool) {
-        let mut state = self.state.lock().unwrap();
-        for (_, waiting) in state.waiting.extract_if(|_, one| one.unsent.is_none() == sent) {
+    fn fail(&self, why: &Failure, who: impl Fn(&Waiting) -> bool) {
+        for (_, waiting) in self.state.lock().unwrap().waiting.extract_if(|_, one| who(one)) {
             let _ = waiting.answer.try_send(Err(why.clone()));
         }
     }
