@@ -27,13 +27,22 @@ export function form(action: string, hidden: Record<string, string>, content: st
 export const problem = (text?: string): string =>
   text ? `<p class="problem" role="alert">${escapeMarkup(text)}</p>` : "";
 
-export function signInPage(action: string, hidden: Record<string, string>, wrong = false): WireReply {
+/** `known`: who may sign in, told on the page, since nobody here is real. */
+export function signInPage(
+  action: string,
+  hidden: Record<string, string>,
+  wrong = false,
+  known?: { user: string; password: string },
+): WireReply {
   const fields =
     '<label>User name<input name="username" autocomplete="username" autofocus></label>' +
     '<label>Password<input name="password" type="password" autocomplete="current-password"></label>' +
     "<button>Sign in</button>";
   const note = problem(wrong ? "The user name or the password is wrong." : undefined);
-  return layout("Sign in", note + form(action, hidden, fields), wrong ? 401 : 200);
+  const hint = known
+    ? `<p>Nobody here is real: be <b>${escapeMarkup(known.user)}</b>, password <b>${escapeMarkup(known.password)}</b>.</p>`
+    : "";
+  return layout("Sign in", hint + note + form(action, hidden, fields), wrong ? 401 : 200);
 }
 
 export const messagePage = (title: string, text: string, status = 200): WireReply =>

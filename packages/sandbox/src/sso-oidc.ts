@@ -219,7 +219,7 @@ export function ssoOidc(context: OidcContext): (request: WireRequest) => Route |
   function askForPassword(signIn: SignIn): WireReply {
     const id = randomBytes(16).toString("hex");
     signIns.set(id, signIn);
-    return signInPage("/sign-in", { id });
+    return signInPage("/sign-in", { id }, false, signIn.organisation);
   }
 
   function signInOf(fields: URLSearchParams): [string, SignIn] {
@@ -236,7 +236,7 @@ export function ssoOidc(context: OidcContext): (request: WireRequest) => Route |
     const { user, password } = signIn.organisation;
     const right =
       sameText(fields.get("username") ?? "", user) && sameText(fields.get("password") ?? "", password);
-    if (!right) return signInPage("/sign-in", { id }, true);
+    if (!right) return signInPage("/sign-in", { id }, true, signIn.organisation);
     signIn.user = user;
     const name = escapeMarkup(signIn.client.clientName);
     const compare = signIn.device
