@@ -77,7 +77,7 @@ function report(): string {
 
 Written by \`npm run bench -- ${process.argv.slice(4).join(" ")}\`; how each is measured stands in the files beside this one.
 
-- ${new Date().toISOString().slice(0, 10)}; leapp ${said(join(root, "dist/leapp"), "version")}
+- ${new Date().toISOString().slice(0, 10)}; ${said(join(root, "dist/leapp"), "version")}
 - ${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()} ${process.arch}
 - load average at the end ${loadavg()
     .map((load) => load.toFixed(1))

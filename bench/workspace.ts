@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { type AgentClient, connectAgent } from "../packages/agent/src/client.ts";
 import { systemClock } from "../packages/agent/src/platform/clock.ts";
+import { tryLock } from "../packages/agent/src/platform/files.ts";
 import { resolvePaths } from "../packages/agent/src/platform/paths.ts";
 import type { Session } from "../packages/core/src/model.ts";
 import { openState } from "../packages/core/src/state/state.ts";
@@ -81,16 +82,18 @@ export async function createWorkspace(
   );
   const idOf = async (name: string) =>
     JSON.parse(await leapp.leapp(["session", "show", name, "--json"])).id as string;
-  const { socket, stateFile } = resolvePaths(env);
+  const { home, socket, stateFile } = resolvePaths(env);
 
   const client = () => connectAgent({ env });
   async function stopAgent(): Promise<void> {
     const running = await connectAgent({ env, start: false }).catch(() => undefined);
-    if (!running) return;
-    const { pid } = await running.call("agent.status", {});
-    running.close();
-    await leapp.leapp(["agent", "stop"]);
-    await until(() => !isAlive(pid), "the agent is gone");
+    await running?.call("agent.stop", {});
+    running?.close();
+    await until(() => {
+      const release = tryLock(join(home, "agent.lock"));
+      release?.();
+      return release !== undefined;
+    }, "the agent is gone");
   }
   const ids = { user: await idOf("user"), role: await idOf("role") };
   if (sessions > 0) {
@@ -143,13 +146,4 @@ function fill(stateFile: string, count: number): void {
     }),
   );
   state.close();
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -69,7 +69,6 @@ export interface Agent {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { paths, env, clock } = options;
   const log = openLog(paths.logFile, clock);
-  const state = openState(paths.stateFile, clock);
   const prompts = createPrompts(clock, () => state.settings.all()["prompt-timeout"]);
   const vault = openVault({ file: paths.vaultFile, store: options.keychain, clock });
   const access = createVaultAccess({
@@ -86,7 +85,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       engine.saml.lock();
     },
   });
-  if (options.forCredentials) void access.getReady(loadSts);
+  // Deriving the key takes longest, and goes on beside everything else.
+  if (options.forCredentials) await access.begin();
+  const state = openState(paths.stateFile, clock);
   let desktop: Record<string, string> | undefined;
   const engine = createEngine({
     paths,
@@ -173,6 +174,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     note: log.note,
   });
   log.note("info", `agent ${version} listens, pid ${process.pid}`);
+  if (options.forCredentials) void loadSts();
 
   let stopped = false;
   function leave(): void {

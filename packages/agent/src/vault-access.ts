@@ -10,10 +10,10 @@ export interface VaultAccess {
   /** Unlocks, or creates where there is none. @throws LeappError `vault-locked`, `vault-unavailable` */
   open(audience: Audience): Promise<Vault>;
   /**
-   * Opens a vault that is there, if nobody has to be asked for it, before anybody needs it. Never fails.
-   * @param meanwhile runs once that is under way, which leaves the processor free for a while.
+   * Begins to open a vault that is there, if nobody has to be asked for it. Returns when that is under way, which
+   * leaves this thread free for a while. Never fails.
    */
-  getReady(meanwhile: () => void): Promise<void>;
+  begin(): Promise<void>;
   /** The vault as named secrets on behalf of `audience`. */
   secrets(audience: Audience): Secrets;
   status(): VaultStatus;
@@ -75,7 +75,7 @@ export function createVaultAccess(options: Options): VaultAccess {
     return vault.create({ passphrase: first });
   }
 
-  async function unlockQuietly(audience: Audience, meanwhile?: () => void): Promise<void> {
+  async function unlockQuietly(audience: Audience, underWay?: () => void): Promise<void> {
     const { state, kind } = vault.status();
     if (state === "absent") return create(audience);
     const passphrase =
@@ -83,7 +83,7 @@ export function createVaultAccess(options: Options): VaultAccess {
         ? undefined
         : ((await passphraseFromFile()) ?? (await ask("passphrase of the vault", audience)));
     const unlocked = vault.unlock(passphrase);
-    meanwhile?.();
+    underWay?.();
     return unlocked;
   }
 
@@ -103,11 +103,11 @@ export function createVaultAccess(options: Options): VaultAccess {
     options.onLock();
   }
 
-  async function open(audience: Audience, meanwhile?: () => void): Promise<Vault> {
+  async function open(audience: Audience, underWay?: () => void): Promise<Vault> {
     usedAt = clock.now();
     if (vault.status().state !== "unlocked") {
       if (lockedByPerson) throw needPassphrase;
-      opening ??= unlockQuietly(audience, meanwhile).finally(() => {
+      opening ??= unlockQuietly(audience, underWay).finally(() => {
         opening = undefined;
       });
       await opening;
@@ -118,9 +118,14 @@ export function createVaultAccess(options: Options): VaultAccess {
 
   return {
     open,
-    async getReady(meanwhile) {
+    async begin() {
       try {
-        if (vault.status().state === "locked") await open(new Audience({ background: true }), meanwhile);
+        if (vault.status().state !== "locked") return;
+        await new Promise<void>((underWay, failed) => {
+          // A passphrase file that hangs, such as a pipe, must not keep the agent from listening.
+          setTimeout(underWay, 20);
+          open(new Audience({ background: true }), underWay).catch(failed);
+        });
       } catch {
         // Whoever needs it will hear why.
       }
