@@ -8,8 +8,8 @@ import type { Browser, Clock, Paths, SecretStore } from "../../core/src/ports.ts
 import { openState } from "../../core/src/state/state.ts";
 import { openVault } from "../../core/src/vault/vault.ts";
 import { openAudit } from "./audit.ts";
-import { createEngine, type Engine } from "./engine.ts";
-import { createHandle, type Handlers } from "./handlers.ts";
+import type { Engine } from "./engine.ts";
+import type { Handlers } from "./handlers.ts";
 import { openLog } from "./log.ts";
 import { systemBrowser } from "./platform/browser.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -85,8 +85,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       engine.saml.lock();
     },
   });
-  // Deriving the key takes longest, and goes on beside everything else.
+  // Deriving the key takes longest, and goes on beside everything else: the greater part of the agent comes after.
   if (options.forCredentials) await access.begin();
+  const { createEngine } = await import("./engine.ts");
+  const { createHandle } = await import("./handlers.ts");
   const state = openState(paths.stateFile, clock);
   let desktop: Record<string, string> | undefined;
   const engine = createEngine({
