@@ -66,6 +66,8 @@ function verdict({ value, goal }: Result): string {
 }
 
 function report(): string {
+  // Behind --tools and its folder.
+  const given = process.argv.slice(4);
   const said = (command: string, ...args: string[]) =>
     spawnSync(command, args, { encoding: "utf8" }).stdout?.split("\n")[0]?.trim() ?? "?";
   const goalOf = ({ goal, unit }: Result) =>
@@ -75,7 +77,7 @@ function report(): string {
   const rows = results.map((row) => [row.name, show(row), goalOf(row), verdict(row), row.detail].join(" | "));
   return `# Results
 
-Written by \`npm run bench -- ${process.argv.slice(4).join(" ")}\`; how each is measured stands in the files beside this one.
+Written by \`${["npm run bench", ...(given.length ? ["--", ...given] : [])].join(" ")}\`; how each is measured stands in the files beside this one.
 
 - ${new Date().toISOString().slice(0, 10)}; ${said(join(root, "dist/leapp"), "version")}
 - ${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()} ${process.arch}
@@ -87,6 +89,9 @@ Written by \`npm run bench -- ${process.argv.slice(4).join(" ")}\`; how each is 
 A ratio is the median of the ratios of each round's pair; a round runs every program once, in an order drawn anew.
 Programs of half a millisecond have rounds of their own, those beside \`node -e 0\` theirs: after 30 ms of another
 program every cache is cold. Absolute values are medians of this machine, told as background.
+
+What a first call takes longer with a passphrase than with a keychain is the derivation of the vault's key (Argon2id,
+64 MiB), which is meant to be slow.
 
 | measured | value | goal | | absolute |
 |---|---|---|---|---|
