@@ -32,7 +32,7 @@ export function createFileOps(lockFolder?: string): FileOps {
       return eventually(path, () => tryLock(file));
     },
     exchange: (a, b) => systemCalls()?.exchange(a, b) ?? false,
-    keepWritersOut: (fd) => systemCalls()?.keepWritersOut(fd),
+    hold: (fd, against) => systemCalls()?.hold(fd, against),
   };
 }
 
@@ -148,7 +148,7 @@ interface SystemCalls {
   /** flock(2), exclusive, without waiting. */
   tryLock(fd: number): boolean;
   exchange(a: string, b: string): boolean;
-  keepWritersOut: FileOps["keepWritersOut"];
+  hold: FileOps["hold"];
 }
 
 let loaded: SystemCalls | undefined | null = null;
@@ -173,7 +173,7 @@ function darwin(): SystemCalls {
   return {
     tryLock: (fd) => symbols.flock(fd, lockExclusive | lockNonBlocking) === 0,
     exchange: (a, b) => symbols.renamex_np(cString(a), cString(b), renameSwap) === 0,
-    keepWritersOut: () => undefined,
+    hold: () => undefined,
   };
 }
 
@@ -201,7 +201,9 @@ function linux(): SystemCalls | undefined {
   const currentFolder = -100;
   const renameExchange = 2;
   const setLease = 1024;
+  const getLease = 1025;
   const readLease = 0;
+  const writeLease = 1;
   const noLease = 2;
   const setSignal = 10;
   const sigurg = 23;
@@ -210,13 +212,19 @@ function linux(): SystemCalls | undefined {
     tryLock: (fd) => symbols.flock(fd, lockExclusive | lockNonBlocking) === 0,
     exchange: (a, b) =>
       symbols.syscall(renameat2, currentFolder, cString(a), currentFolder, cString(b), renameExchange) === 0,
-    // A read lease is granted only while nobody has the file open for writing; who wants to, then waits until it is
-    // returned, and we get a signal (fcntl(2), "Leases"). The default one would kill us; SIGURG is ignored.
-    keepWritersOut: (fd) => {
+    // A lease (fcntl(2)) is granted only while nobody else has the file open, or open for writing if it is a read
+    // lease; who wants to then waits until it is returned, and we get a signal. The default one would kill us;
+    // SIGURG is ignored.
+    hold: (fd, against) => {
       symbols.fcntl(fd, setSignal, sigurg);
-      if (symbols.fcntl(fd, setLease, readLease) === 0)
-        return () => void symbols.fcntl(fd, setLease, noLease);
-      return read.i32(symbols.__errno_location()!, 0) === tryAgain ? "busy" : undefined;
+      const lease = against === "writers" ? readLease : writeLease;
+      if (symbols.fcntl(fd, setLease, lease) !== 0)
+        return read.i32(symbols.__errno_location()!, 0) === tryAgain ? "busy" : undefined;
+      return {
+        // What it will be once those who wait have got their way.
+        awaited: () => symbols.fcntl(fd, getLease, 0) !== lease,
+        release: () => void symbols.fcntl(fd, setLease, noLease),
+      };
     },
   };
 }

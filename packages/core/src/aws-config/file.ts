@@ -2,15 +2,27 @@
  * Replaces a file that belongs to the person: atomically, through symbolic links, under a lock, and without losing
  * what another program writes at the same moment.
  *
- * The new text goes to a temporary file beside the old one. Then writers are kept out for a moment, the old file is
- * compared with what was read, and the two names are exchanged in one step. What came out must be the file that was
- * compared; else it goes back. Whenever somebody was faster the edit starts again on their text. A killed run leaves
- * at most a temporary file, which the next one clears up.
+ * The new text goes to a temporary file beside the old one. Then writers of the old file and everybody who opens the
+ * new one wait for a moment, the old file is compared with what was read, and the two names are exchanged in one step.
+ * What came out must be the file that was compared, with nobody waiting to write it; else it goes back before anybody
+ * saw ours. Whenever somebody was faster the edit starts again on their text. A killed run leaves at most a temporary
+ * file, which the next one clears up.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, renameSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import {
   access,
+  type FileHandle,
   link,
   lstat,
   mkdir,
@@ -36,10 +48,17 @@ export interface FileOps {
   /** Exchanges two files of one folder in one step; false where this is impossible. Nothing has changed then. */
   exchange(a: string, b: string): boolean;
   /**
-   * Lets nobody open this open file for writing until the returned function is called, which should be soon.
-   * `busy`: somebody has it open for writing now. Undefined: the system has no such means.
+   * Makes others wait who open this open file for writing, or at all. `busy`: somebody has done so already. Undefined:
+   * the system has no such means.
    */
-  keepWritersOut(fd: number): (() => void) | "busy" | undefined;
+  hold(fd: number, against: "writers" | "everybody"): Hold | "busy" | undefined;
+}
+
+/** To be released soon, and without an await: a wait of our own would be for ever. */
+export interface Hold {
+  /** Whether somebody waits by now. */
+  awaited(): boolean;
+  release(): void;
 }
 
 type Content = Uint8Array | undefined;
@@ -118,7 +137,11 @@ function read(path: string, ops: FileOps): Promise<Read | undefined> {
  * Runs something on a file that nobody has open for writing, and that nobody can open for writing meanwhile, as far
  * as the system allows. Undefined when there is no file.
  */
-async function whileQuiet<T>(path: string, ops: FileOps, run: (fd: number) => T): Promise<T | undefined> {
+async function whileQuiet<T>(
+  path: string,
+  ops: FileOps,
+  run: (fd: number, hold: Hold | undefined) => T,
+): Promise<T | undefined> {
   for (let waited = 0; ; waited += 2) {
     let fd: number;
     try {
@@ -129,12 +152,12 @@ async function whileQuiet<T>(path: string, ops: FileOps, run: (fd: number) => T)
       throw error;
     }
     try {
-      const release = ops.keepWritersOut(fd);
-      if (release !== "busy") {
+      const hold = ops.hold(fd, "writers");
+      if (hold !== "busy") {
         try {
-          return run(fd);
+          return run(fd, hold);
         } finally {
-          release?.();
+          hold?.release();
         }
       }
     } finally {
@@ -154,80 +177,127 @@ async function replace(
 ): Promise<boolean> {
   const folder = dirname(target);
   const stem = temporary(target);
+  // Under this name a file is complete, and what it is can be told from the digests after a crash.
   const swap = `${stem}-${digest(before?.bytes)}-${digest(next)}.swap`;
-  let done = false;
   if (next === undefined) {
     const gone = await rename(target, swap).then(() => true, ignore("ENOENT"));
-    if (!gone) return false;
-    done = same((await read(swap, ops))?.bytes, before?.bytes);
-    if (!done) await moveWithout(swap, target);
-  } else {
-    const fresh = `${stem}.tmp`;
-    if (!before) await mkdir(folder, { mode: 0o700 }).catch(ignore("EEXIST"));
-    try {
-      await write(fresh, next, before);
-      if (!before) {
-        done = await moveWithout(fresh, target);
-      } else {
-        // Under this name it is complete, and what it is can be told from the digests after a crash.
-        await rename(fresh, swap);
-        const outcome = await whileQuiet(target, ops, (fd) => swapIn(fd, swap, target, before.bytes, ops));
-        if (outcome === "given back") await keepNewest(swap, target, next, ops);
-        done = outcome === "done";
-      }
-    } finally {
-      await unlink(fresh).catch(ignore("ENOENT"));
-    }
+    await sync(folder);
+    const done = gone && (await untouched(swap, before, ops));
+    if (done) await unlink(swap);
+    else if (gone) await moveWithout(swap, target);
+    return !!done;
   }
-  if (done || next !== undefined) await unlink(swap).catch(ignore("ENOENT"));
-  await sync(folder);
-  return done;
+
+  const fresh = `${stem}.tmp`;
+  if (!before) await mkdir(folder, { mode: 0o700 }).catch(ignore("EEXIST"));
+  let outcome: Outcome | undefined;
+  const file = await open(fresh, "wx+", 0o600);
+  try {
+    await fill(file, next, before);
+    if (!before) return await moveWithout(fresh, target);
+    await rename(fresh, swap);
+    outcome = await whileQuiet(target, ops, (fd, hold) =>
+      swapIn(fd, hold, file.fd, swap, target, before, ops),
+    );
+  } finally {
+    await file.close();
+    await unlink(fresh).catch(ignore("ENOENT"));
+    await sync(folder);
+  }
+  // Who was on the way to a file when the names were exchanged has it open after that.
+  await pause(5);
+  if (outcome === "done" && !(await untouched(swap, before, ops))) {
+    ops.exchange(swap, target);
+    outcome = {};
+  }
+  if (typeof outcome === "object") await keepNewest(swap, target, outcome.left ?? next, ops);
+  await unlink(swap).catch(ignore("ENOENT"));
+  return outcome === "done";
 }
 
 /**
- * Puts `swap` in the place of `target`, whose open file is `fd`. `changed`: since it was read; nothing was done.
- * `given back`: another file was moved there at the last moment, came out, and is there again.
+ * `changed`: since it was read; nothing was done. An object: another file was moved there at the last moment, or
+ * somebody waits to write the old one; it is there again, and ours, now under the name `swap`, contains `left`.
  */
+type Outcome = "done" | "changed" | { left?: Uint8Array };
+
+/** Puts `swap`, whose open file is `fresh`, in the place of `target`, whose open file is `old`. */
 function swapIn(
-  fd: number,
+  old: number,
+  hold: Hold | undefined,
+  fresh: number,
   swap: string,
   target: string,
-  before: Uint8Array,
+  before: Read,
   ops: FileOps,
-): "done" | "changed" | "given back" {
-  if (!same(readFileSync(fd), before)) return "changed";
-  if (!ops.exchange(swap, target)) {
-    if (lstatSync(target, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino) return "changed";
-    renameSync(swap, target);
-    return "done";
+): Outcome {
+  const { ino } = fstatSync(old);
+  const isOld = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.ino === ino;
+  const unseen = ops.hold(fresh, "everybody");
+  try {
+    // The name is looked at last: what is moved there from now on comes out, and has to go back.
+    if (!same(readFileSync(old), before.bytes) || !isOld(target)) return "changed";
+    if (!ops.exchange(swap, target)) {
+      renameSync(swap, target);
+      return "done";
+    }
+    const cameOut = isOld(swap);
+    if (cameOut && same(readFileSync(swap), before.bytes) && !hold?.awaited()) return "done";
+    const text = cameOut ? before.bytes : readQuiet(swap, ops);
+    const held = unseen && unseen !== "busy" && text;
+    // Who waits for our file will read or write that one: then it stays, with the text that came out.
+    if (!held || !unseen.awaited()) ops.exchange(swap, target);
+    if (!held) return {};
+    ftruncateSync(fresh);
+    writeSync(fresh, text, 0, text.length, 0);
+    return { left: text };
+  } finally {
+    if (unseen !== "busy") unseen?.release();
   }
-  if (lstatSync(swap).ino === fstatSync(fd).ino && same(readFileSync(swap), before)) return "done";
-  ops.exchange(swap, target);
-  return "given back";
 }
 
-/** After giving back: what came out must be our own text, else somebody changed it meanwhile. */
-async function keepNewest(swap: string, target: string, next: Uint8Array, ops: FileOps): Promise<void> {
-  if (same((await read(swap, ops))?.bytes, next)) return;
+/** A file's text, unless somebody is writing it. */
+function readQuiet(path: string, ops: FileOps): Uint8Array | undefined {
+  const fd = openSync(path, "r");
+  try {
+    const hold = ops.hold(fd, "writers");
+    if (!hold || hold === "busy") return undefined;
+    try {
+      return readFileSync(fd);
+    } finally {
+      hold.release();
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether a file, if it is still there, is what it was, and nobody is writing it. */
+async function untouched(path: string, before: Read | undefined, ops: FileOps): Promise<boolean> {
+  const now = await read(path, ops).catch((error) => {
+    if (error instanceof LeappError) return "being written";
+    throw error;
+  });
+  return now === undefined || (typeof now === "object" && same(now.bytes, before?.bytes));
+}
+
+/** After giving back: `swap` must be what we left there, else somebody changed it meanwhile. */
+async function keepNewest(swap: string, target: string, left: Uint8Array, ops: FileOps): Promise<void> {
+  if (same((await read(swap, ops))?.bytes, left)) return;
   // A change made on top of ours is the newest and stays; the one we gave back is kept aside.
   ops.exchange(swap, target);
-  await rename(swap, savedName(target));
+  if (!same((await read(swap, ops))?.bytes, left)) await rename(swap, savedName(target));
 }
 
-/** Writes a new file durably, with the mode and owner of the old one. */
-async function write(path: string, bytes: Uint8Array, like: Read | undefined): Promise<void> {
-  const file = await open(path, "wx", 0o600);
-  try {
-    await file.writeFile(bytes);
-    if (like) {
-      const { uid, gid } = await file.stat();
-      if (uid !== like.uid || gid !== like.gid) await file.chown(like.uid, like.gid);
-      await file.chmod(like.mode);
-    }
-    await file.sync();
-  } finally {
-    await file.close();
+/** Fills a new file durably, and gives it the mode and owner of the old one. */
+async function fill(file: FileHandle, bytes: Uint8Array, like: Read | undefined): Promise<void> {
+  await file.writeFile(bytes);
+  if (like) {
+    const { uid, gid } = await file.stat();
+    if (uid !== like.uid || gid !== like.gid) await file.chown(like.uid, like.gid);
+    await file.chmod(like.mode);
   }
+  await file.sync();
 }
 
 /** Gives a file another name unless that name is taken; the old name is gone in the first case. */
@@ -272,9 +342,13 @@ async function clearUp(target: string, ops: FileOps): Promise<void> {
     const content = digest(await readFile(path));
     if (content === old && next === "none" && !(await exists(target))) await unlink(path);
     else if (content === old || content === next) await unlink(path);
-    // Killed between the exchange and the comparison, with somebody else's change in our hands.
-    else if (digest((await read(target, ops))?.bytes) === next) await rename(path, target);
-    else await rename(path, savedName(target));
+    else {
+      const now = digest((await read(target, ops))?.bytes);
+      // Killed between the exchange and the comparison, with somebody else's change in our hands.
+      if (now === next) await rename(path, target);
+      else if (now === content) await unlink(path);
+      else await rename(path, savedName(target));
+    }
   }
 }
 

@@ -56,7 +56,7 @@ const write = (text: string | undefined, file = path) =>
 const add = (text: string, by = ops) =>
   editFile(path, (bytes) => Buffer.concat([bytes ?? Buffer.alloc(0), Buffer.from(text)]), by);
 const here = () => readdirSync(join(folder, "aws"));
-const withoutExchange = (): FileOps => ({ ...ops, exchange: () => false, keepWritersOut: () => undefined });
+const withoutExchange = (): FileOps => ({ ...ops, exchange: () => false, hold: () => undefined });
 
 async function failure(run: Promise<unknown>): Promise<LeappError> {
   try {
@@ -300,6 +300,60 @@ describe("a change made between our reading and our writing", () => {
     30_000,
   );
 
+  const other = `
+import sys
+with open(sys.argv[1]) as file:
+    text = file.read()
+with open(sys.argv[1], "w") as file:
+    file.write(text + "theirs\\n")
+`;
+  /** Another program starts its change, and comes as far as it can while we hold the file. */
+  const startOther = () => {
+    const child = spawn("python3", ["-c", other, path], { stdio: "inherit" });
+    children.add(child);
+    const waits = new RegExp(`LEASE +BREAKING .*:${statSync(path).ino} `);
+    for (const end = performance.now() + 10_000; !waits.test(read("/proc/locks")); )
+      if (performance.now() > end) throw new Error("nobody waits for the file");
+    return exit(child);
+  };
+
+  for (const [name, meanwhile, expected] of [
+    [
+      "by a program that is about to write the old file",
+      (swap: () => boolean) => [startOther(), swap()],
+      "one\n",
+    ],
+    [
+      "by a program that reads ours before the file that came out is given back",
+      (swap: () => boolean) => {
+        writeFileSync(`${path}~`, "two\n");
+        renameSync(`${path}~`, path);
+        const swapped = swap();
+        return [startOther(), swapped];
+      },
+      "two\n",
+    ],
+  ] as const)
+    test.skipIf(process.platform !== "linux")(name, async () => {
+      writeFileSync(path, "one\n");
+      let ended: Promise<number | null> | undefined;
+      await add("ours\n", {
+        ...ops,
+        exchange: (a, b) => {
+          const swap = () => ops.exchange(a, b);
+          if (ended) return swap();
+          const [end, swapped] = meanwhile(swap) as [Promise<number | null>, boolean];
+          ended = end;
+          return swapped;
+        },
+      });
+      expect(await ended).toBe(0);
+      expect([read().split("\n").sort(), here()]).toEqual([
+        `${expected}ours\ntheirs\n`.split("\n").sort(),
+        ["config"],
+      ]);
+    });
+
   test("by a program that never pauses ends in a clear error, and it keeps its text", async () => {
     let i = 0;
     writeFileSync(path, "one\n");
@@ -356,8 +410,12 @@ for i in range(400):
     }
     expect(await end).toBe(0);
     expect(edits).toBeGreaterThan(10);
-    const lines = read().match(/^# \d+$/gm) ?? [];
-    expect([...lines]).toEqual(Array.from({ length: 400 }, (_, i) => `# ${399 - i}`));
+    // Had the names to be exchanged back at the very moment of a change, one of both texts was kept aside.
+    const kept = here().map((name) => read(join(folder, "aws", name)));
+    const lost = Array.from({ length: 400 }, (_, i) => `# ${i}\n`).filter(
+      (line) => !kept.some((text) => text.includes(line)),
+    );
+    expect(lost).toEqual([]);
   }, 60_000);
 });
 
