@@ -19,8 +19,7 @@ if (native) {
   step("app for its tests", process.execPath, ["scripts/build-app.mjs", "--automation"]);
   step("package", process.execPath, ["scripts/package.mjs"]);
   step("tests in the app's sources", process.execPath, ["scripts/build-app.mjs", "--test"]);
-  // A desktop of its own has moods (focus, tray, web view): once more, and it says so.
-  files = ["--retry=1", "test/native/"];
+  files = ["test/native/"];
 } else {
   step("build", process.execPath, ["scripts/build.mjs"]);
   step("types", "npx", ["tsc", "-p", "."]);
