@@ -1,6 +1,6 @@
 """The parts of a desktop that an app talks to over D-Bus: where icons of the tray live, and notifications.
 
-One line of JSON per command on stdin and one per answer on stdout, in order:
+One line of JSON per command on stdin and one per answer, {"value"} or {"error"}, on stdout, in order:
   {"menu": null}         labels of the tray icon's menu, [] without an icon
   {"choose": "LABEL"}    clicks on the first entry that begins like that; whether there was one
   {"notifications": null}  what is shown now: [{"id", "title", "text"}]
@@ -107,7 +107,12 @@ def answer(command):
         for name, menu, number, label in entries():
             if label.startswith(value):
                 event = GLib.Variant("(isvu)", (number, "clicked", GLib.Variant("s", ""), 0))
-                ask(name, menu, "com.canonical.dbusmenu", "Event", event)
+                try:
+                    ask(name, menu, "com.canonical.dbusmenu", "Event", event)
+                except GLib.Error as error:
+                    # Whom we told to quit may be gone before it answers.
+                    if not error.matches(Gio.dbus_error_quark(), Gio.DBusError.NO_REPLY):
+                        raise
                 return True
         return False
     if verb == "notifications":
@@ -131,7 +136,11 @@ def readable(channel, condition):
     if not line:
         loop.quit()
         return False
-    print(json.dumps(answer(json.loads(line))), flush=True)
+    try:
+        reply = {"value": answer(json.loads(line))}
+    except Exception as error:
+        reply = {"error": str(error)}
+    print(json.dumps(reply), flush=True)
     return True
 
 

@@ -135,9 +135,13 @@ export async function createWorld(options: { dist?: string } = {}): Promise<Worl
       return false;
     },
     async closeWindow() {
-      const id = (await x("search", "--onlyvisible", "--name", "^Leapp$")).split("\n")[0]!;
-      await x("windowactivate", "--sync", id);
-      await x("key", "alt+F4");
+      const find = async () => (await x("search", "--onlyvisible", "--name", "^Leapp$")).split("\n")[0];
+      // The window manager drops the keys while it is still busy with giving the focus to a new window.
+      for (let id = await find(); id; id = await find()) {
+        await x("windowactivate", "--sync", id);
+        await x("key", "alt+F4");
+        await until(async () => (await find()) === "", "it is closed", 1000).catch(() => {});
+      }
     },
     opened: async () => (await Bun.file(pages).text()).split("\n").filter(Boolean),
     async stop() {
@@ -180,7 +184,11 @@ function connectDesktop(child: Child): Desktop {
       const input = child.stdin as import("bun").FileSink;
       input.write(`${JSON.stringify(command)}\n`);
       await input.flush();
-      return JSON.parse((await lines.next()).value as string);
+      const line = await lines.next();
+      if (line.done) throw new Error("the test's desktop has ended");
+      const { value, error } = JSON.parse(line.value);
+      if (error) throw new Error(`the test's desktop: ${error}`);
+      return value;
     });
     last = answer.catch(() => {});
     return answer as Promise<never>;
