@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { completeSignIn } from "../../packages/sandbox/src/sign-in.ts";
 import { addUser } from "../desktop/window.ts";
 import { root, until } from "../support/leapp.ts";
 import { createWorld, missing, type World } from "./window.ts";
@@ -98,6 +99,25 @@ describe.skipIf(missing !== undefined)("the native window", () => {
     expect(JSON.parse(stdout).Version).toBe(1);
     await window.find('//*[@role="alertdialog"]').gone();
     expect(await world.desktop.notifications()).toEqual([]);
+  }, 60_000);
+
+  test("a company's sign-in: in the person's browser, and its roles are there", async () => {
+    const organisation = world.sandbox.seedOrganisation({ accounts: 4, rolesPerAccount: 3 });
+    const window = await world.open();
+    await window.find('//button[contains(., "Add a company sign-in")]').click();
+    await window.field("Name").type("acme");
+    await window.field("Start URL").type(organisation.startUrl);
+    await window.field("Region of the portal").type(organisation.region);
+    await window.button("Add and sign in").click();
+    await until(async () => (await world.opened()).length === 1, "the browser is opened");
+    await window.screenshot("sign-in");
+    await completeSignIn((await world.opened())[0]!, organisation, "allow");
+    await window.find('//*[@role="row"][12]').wait();
+    await window.screenshot("signed-in");
+    expect(JSON.parse(await world.leapp(["integration", "show", "acme", "--json"]))).toMatchObject({
+      state: "signed-in",
+      sessions: 12,
+    });
   }, 60_000);
 
   test("closing hides to the tray, which tells, starts, stops, locks, shows and quits", async () => {
