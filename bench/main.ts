@@ -1,6 +1,6 @@
 /** All measurements in one run, as a table on stdout and in bench/RESULTS.md. Started by scripts/bench.mjs. */
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,6 +10,7 @@ import { run as coldStart } from "./cold-start.ts";
 import { run as configEdit } from "./config-edit.ts";
 import { run as generate } from "./generate.ts";
 import { type Bench, digits, type Result, startSpawner } from "./measure.ts";
+import { run as memory } from "./memory.ts";
 import { run as sync } from "./sync.ts";
 import { run as window } from "./window.ts";
 import { startAws } from "./workspace.ts";
@@ -33,19 +34,20 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const tools = options.tools;
 if (!tools || !(rounds >= 1)) throw new Error("start it by: npm run bench -- [--rounds N]");
-if (options.full) Object.assign(parts, { window, sync });
+if (options.full) Object.assign(parts, { window, memory, sync });
 const chosen = Object.entries(parts).filter(([name]) => !options.only || name === options.only);
 // The machine's own settings would lead elsewhere.
 for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete process.env[name];
 
 const node = process.env.BENCH_NODE ?? (Bun.which("node") as string);
+const webview = existsSync(join(tools, "webview")) ? join(tools, "webview") : undefined;
 const aws = await startAws();
 const spawner = startSpawner(join(tools, "spawn"), tmpdir());
 const results: Result[] = [];
 try {
   for (const [name, part] of chosen) {
     const begun = performance.now();
-    const rows = await part({ spawner, aws, client: join(tools, "client"), node, rounds });
+    const rows = await part({ spawner, aws, client: join(tools, "client"), webview, node, rounds });
     results.push(...rows);
     console.log(`\n${name}, ${((performance.now() - begun) / 1000).toFixed(0)} s`);
     for (const row of rows)
