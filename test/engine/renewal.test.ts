@@ -285,6 +285,31 @@ test("credential-file-method: the keys in the file are always good ones, after a
   expect(world.count()).toBe(calls);
 });
 
+test("credential-file-method: a section that the person deleted stays deleted, whatever is renewed", async () => {
+  await using world = await new World().open();
+  await world.client.call("settings.set", { key: "credential-method", value: "credential-file-method" });
+  for (const name of ["p0", "p1"]) {
+    await world.addUser({ name, profiles: [name], durationSeconds: 3_600 });
+    await world.client.call("session.start", { session: name });
+  }
+  const text = () => readFileSync(world.file("credentials"), "utf8");
+  const deleted = `# mine\n${text().slice(text().indexOf("[p1]"))}`;
+  writeFileSync(world.file("credentials"), deleted);
+  const calls = world.count();
+  let last = keysInFile(world)!.id;
+  for (let renewals = 0; renewals < 3; renewals++) {
+    await world.advance(50 * minute);
+    await rotatedFrom(world, last);
+    last = keysInFile(world)!.id;
+  }
+  expect(world.count()).toBeGreaterThanOrEqual(calls + 5);
+  expect([text().startsWith("# mine\n[p1]\n"), text().includes("[p0]")]).toEqual([true, false]);
+  // Starting it again is a wish to have it there.
+  await world.client.call("session.stop", { session: "p0" });
+  await world.client.call("session.start", { session: "p0" });
+  expect(text().includes("[p0]")).toBe(true);
+});
+
 test("credential-file-method: after the agent was away, the keys of a role and those of its parent are both new", async () => {
   await using world = await new World().open();
   const { id: parent } = await world.addUser();

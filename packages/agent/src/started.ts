@@ -117,7 +117,12 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
         const stopping = new Set(stops.map(({ profile }) => profile));
         const here = rows().filter((row) => !stopping.has(row.profile) && row.files[kind] === path);
         const entries = starts.map((start) => ({ profile: start.profile, keys: start.entries[kind]! }));
-        const started = startProfiles(after, kind, entries, { active: undosOf(here, kind), replace });
+        const rotate = starts.every(({ rotates }) => rotates);
+        const started = startProfiles(after, kind, entries, {
+          active: undosOf(here, kind),
+          replace,
+          rotate,
+        });
         for (const notice of started.notices) notices.add(notice);
         // Written down before the file changes: an undo whose lines never got there does no harm.
         for (const one of started.parked) vault!.set(parkedName(kind, one.profile), one.text);
@@ -128,6 +133,7 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
             const row = active.get(start.profile);
             const others = (row?.undo ?? []).filter((one) => one.file !== kind);
             const rotated = start.rotates && row;
+            if (rotated && !undo) continue;
             active.put({
               profile: start.profile,
               sessionId: start.sessionId,
