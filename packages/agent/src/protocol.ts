@@ -302,6 +302,7 @@ export interface Methods {
   "vault.unlock": [{ passphrase?: string }, VaultStatus];
   "vault.lock": [Record<string, never>, VaultStatus];
   "vault.change-passphrase": [{ current?: string; passphrase: string }, VaultStatus];
+  "vault.use-keychain": [{ current?: string }, VaultStatus];
 
   "log.list": [{ session?: string; since?: Timestamp; limit?: number }, AuditRecord[]];
   /** `broken` is the sequence number of the first record that does not fit the chain. */

@@ -20,6 +20,7 @@ export interface VaultAccess {
   unlock(passphrase: string | undefined, audience: Audience): Promise<void>;
   lock(): void;
   changePassphrase(current: string | undefined, next: string, audience: Audience): Promise<void>;
+  useKeychain(current: string | undefined, audience: Audience): Promise<void>;
 }
 
 interface Options {
@@ -60,6 +61,9 @@ export function createVaultAccess(options: Options): VaultAccess {
 
   const ask = (message: string, audience: Audience) =>
     prompts.ask({ kind: "passphrase", message }, audience, needPassphrase);
+
+  const known = async (current: string | undefined, audience: Audience) =>
+    vault.status().kind === "passphrase" ? (current ?? (await ask("current passphrase", audience))) : current;
 
   async function create(audience: Audience): Promise<void> {
     const passphrase = await passphraseFromFile();
@@ -149,11 +153,10 @@ export function createVaultAccess(options: Options): VaultAccess {
       lock();
     },
     async changePassphrase(current, next, audience) {
-      const known =
-        vault.status().kind === "passphrase"
-          ? (current ?? (await ask("current passphrase", audience)))
-          : current;
-      await vault.changePassphrase(known, next);
+      await vault.changePassphrase(await known(current, audience), next);
+    },
+    async useKeychain(current, audience) {
+      await vault.useKeychain(await known(current, audience));
     },
   };
 }

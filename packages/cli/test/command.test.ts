@@ -189,7 +189,7 @@ describe("completion", () => {
     [["session", "sta"], ["start"]],
     [
       ["vault", ""],
-      ["status", "unlock", "lock", "change-passphrase"],
+      ["status", "unlock", "lock", "change-passphrase", "use-keychain"],
     ],
     [["session", "start", "--re"], ["--replace"]],
     [

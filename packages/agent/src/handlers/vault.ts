@@ -7,6 +7,7 @@ type Verbs = Pick<
   | "vault.unlock"
   | "vault.lock"
   | "vault.change-passphrase"
+  | "vault.use-keychain"
   | "prompt.list"
   | "prompt.answer"
   | "prompt.refuse"
@@ -30,6 +31,10 @@ export function vaultHandlers({ vault, prompts, cache, changed }: Engine): Verbs
     },
     async "vault.change-passphrase"({ current, passphrase }, call) {
       await vault.changePassphrase(current, passphrase, call.audience);
+      return answered();
+    },
+    async "vault.use-keychain"({ current }, call) {
+      await vault.useKeychain(current, call.audience);
       return answered();
     },
     "prompt.list": () => prompts.list(),

@@ -129,4 +129,21 @@ const changePassphrase = command({
   },
 });
 
-export const vaultCommands: Command[] = [status, unlock, lock, changePassphrase];
+const useKeychain = command({
+  name: "vault use-keychain",
+  summary: "protect the vault by the system's keychain instead of a passphrase",
+  flags: stdinFlag,
+  async run(context, { flags }) {
+    const client = await context.client();
+    const { kind, state, label } = await client.call("vault.status", {});
+    const [current] =
+      kind === "passphrase"
+        ? await passphrases(context, flags.passphraseStdin ?? false, ["current passphrase"])
+        : [];
+    const found = await client.call("vault.use-keychain", current === undefined ? {} : { current });
+    const already = state !== "absent" && kind === "keychain";
+    return { json: found, text: already ? `${label} protects it already` : `${found.label} protects it now` };
+  },
+});
+
+export const vaultCommands: Command[] = [status, unlock, lock, changePassphrase, useKeychain];

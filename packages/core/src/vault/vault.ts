@@ -183,18 +183,37 @@ export class Vault {
    */
   async changePassphrase(current: string | undefined, next: string): Promise<void> {
     checkPassphrase(next);
+    const { open, before } = await this.#protectBy(current, async (id, master) => ({
+      kind: "passphrase",
+      ...(await wrapKey(master, id, next)),
+    }));
+    if (before.kind === "keychain") await this.#forgetInKeychain(open.id, before.label);
+  }
+
+  /**
+   * Puts the master key into the keychain; no passphrase opens the vault any more. Does nothing when it is there.
+   * @param current the passphrase so far
+   */
+  async useKeychain(current: string | undefined): Promise<void> {
+    if (this.#protection(this.#existing()).kind === "keychain") return;
+    await this.#protectBy(current, (id, master) => this.#intoKeychain(id, master));
+  }
+
+  async #protectBy(
+    current: string | undefined,
+    protect: (id: string, master: Buffer) => Promise<Protection>,
+  ): Promise<{ open: OpenFile; before: Protection }> {
     const open = this.#existing();
     const before = this.#protection(open);
     const master = await this.#masterKey(open, current);
-    const after: Protection = { kind: "passphrase", ...(await wrapKey(master, open.id, next)) };
-    master.fill(0);
+    const after = await protect(open.id, master).finally(() => master.fill(0));
     const changed = open.database
       .statement("UPDATE meta SET value = ? WHERE key = 'protection' AND value = ?")
       .run(JSON.stringify(after), JSON.stringify(before));
     if (changed !== 1) throw new LeappError("conflict", "the vault's passphrase was changed by someone else");
     // The old wrapped key would otherwise stay readable in the log for a while.
     open.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    if (before.kind === "keychain") await this.#forgetInKeychain(open.id, before.label);
+    return { open, before };
   }
 
   /** A key for another purpose (the audit log's seal), the same for the life of the vault. Wipe it after use. */

@@ -336,6 +336,25 @@ describe("keychain", () => {
   });
 });
 
+test("from a passphrase into the keychain: by the passphrase only, and it opens nothing any more", async () => {
+  const store = new MemoryStore();
+  const { file, vault } = await newVault({ passphrase }, store);
+  vault.set("one", "1");
+  expect((await rejection(vault.useKeychain("not that one"))).code).toBe("vault-unavailable");
+  store.forgetful = true;
+  expect((await rejection(vault.useKeychain(passphrase))).code).toBe("vault-unavailable");
+  expect(vault.status()).toMatchObject({ kind: "passphrase" });
+  store.forgetful = false;
+  await vault.useKeychain(passphrase);
+  await vault.useKeychain(undefined);
+  expect(vault.status()).toMatchObject({ state: "unlocked", kind: "keychain", label: "Memory Keychain" });
+  vault.close();
+  expect((await rejection(openVault({ file, clock }).unlock(passphrase))).code).toBe("vault-unavailable");
+  const again = openVault({ file, clock, store });
+  await again.unlock();
+  expect(again.get("one")).toBe("1");
+});
+
 test("a keychain that keeps the key after the move to a passphrase is named", async () => {
   const store = new MemoryStore();
   const { file, vault } = await newVault({}, store);
