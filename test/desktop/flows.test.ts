@@ -212,6 +212,49 @@ describe.skipIf(missing !== undefined)("the window", () => {
     expect(config()).toContain("credential_process");
   });
 
+  test("credential generation: how a change ends is told, and no other panel closes with it", async () => {
+    await addUser(world, "ada");
+    await row("ada").waitFor();
+    await button("Settings").click();
+    const method = (name: string) => page.getByRole("radio", { name: new RegExp(name) });
+    const file = dialog("credential-file-method");
+    /** Calls of that name wait until they are let go, or fail. */
+    const hold = async (name: string) => {
+      const held = Promise.withResolvers<"go" | "fail">();
+      const asked = Promise.withResolvers<void>();
+      await page.route("**/rpc", async (route) => {
+        if (route.request().postDataJSON().method !== name) return route.continue();
+        asked.resolve();
+        if ((await held.promise) === "go") return route.continue();
+        return route.fulfill({ json: { error: { code: "file", message: "the disk is full" } } });
+      });
+      return { asked: asked.promise, end: held.resolve };
+    };
+
+    const change = await hold("settings.set");
+    await method("credential-file-method").click();
+    await file.getByRole("button", { name: "I acknowledge it" }).click();
+    await change.asked;
+    await page.keyboard.press("Escape");
+    await file.getByRole("button", { name: "Close" }).click();
+    expect(await file.getByRole("button", { name: "Cancel" }).isDisabled()).toBe(true);
+    change.end("fail");
+    await file.getByRole("alert").getByText("The disk is full").waitFor();
+    await page.unroute("**/rpc");
+
+    const list = await hold("session.list");
+    await file.getByRole("button", { name: "I acknowledge it" }).click();
+    await list.asked;
+    await gone("dialog");
+    await method("credential-process-method").click();
+    await dialog("credential-process-method").waitFor();
+    const listed = page.waitForResponse((one) => one.request().postDataJSON()?.method === "session.list");
+    list.end("go");
+    await listed;
+    await page.unroute("**/rpc");
+    expect(await dialog("credential-process-method").count()).toBe(1);
+  });
+
   test("search, filters, order, groups, columns, pins and views", async () => {
     await fill(world, page, 20, 3);
     const names = async () => page.locator(".row .cell.name").allTextContents();

@@ -4,6 +4,7 @@ import type { Settings } from "../../../../core/src/model.ts";
 import { Button } from "../../components/button.tsx";
 import { Logo } from "../../components/logo.tsx";
 import { useActions } from "../../data/actions.ts";
+import { useTilde } from "../../data/home.ts";
 import { useResource, type Value } from "../../data/store.ts";
 import { ago, useNow } from "../../data/time.ts";
 import licences from "virtual:licences";
@@ -13,6 +14,7 @@ import { CommandLine } from "./method-panel.tsx";
 export function About({ settings }: { settings: Settings }) {
   const actions = useActions();
   const now = useNow();
+  const tilde = useTilde();
   const status = useResource("status").value;
   const vault = useResource("vault").value;
   const commandLine = useResource("commandLine").value;
@@ -40,7 +42,7 @@ export function About({ settings }: { settings: Settings }) {
             </dd>
             <dt>Home</dt>
             <dd>
-              <code className="selectable">{status.home}</code>
+              <code className="selectable">{tilde(status.home)}</code>
             </dd>
           </dl>
         )}

@@ -6,6 +6,7 @@ import { AgentError } from "../../bridge/bridge.ts";
 import { Button } from "../../components/button.tsx";
 import { Modal } from "../../components/modal.tsx";
 import { Notice, hintOf, sentence, Spinner } from "../../components/signs.tsx";
+import { useTilde } from "../../data/home.ts";
 import { useConnections, useResource } from "../../data/store.ts";
 import { useUi } from "../../data/ui.ts";
 import { useSetSetting } from "./parts.tsx";
@@ -14,37 +15,48 @@ export function MethodPanel({ method, onClose }: { method: CredentialMethod; onC
   const { bridge, store } = useConnections();
   const { say } = useUi();
   const set = useSetSetting();
+  const tilde = useTilde();
   const byProcess = method === "credential-process-method";
   const [lines, setLines] = useState<readonly string[]>();
   const [failure, setFailure] = useState<AgentError>();
   const [busy, setBusy] = useState(false);
   useEffect(() => {
+    let wanted = true;
     bridge.call("settings.preview-method", { method }).then(
-      (preview) => setLines(preview.lines),
-      (error) => setFailure(AgentError.of(error)),
+      (preview) => wanted && setLines(preview.lines),
+      (error) => wanted && setFailure(AgentError.of(error)),
     );
+    return () => {
+      wanted = false;
+    };
   }, [bridge, method]);
+  // What is under way cannot be called off, and how it ends is told here.
+  const close = () => !busy && onClose();
   const apply = async () => {
     setBusy(true);
     try {
       await set("credential-method", method);
-      await store.refresh("sessions");
-      say({ tone: "success", title: `Credentials are handed out by ${method}` });
-      onClose();
     } catch (error) {
       setFailure(AgentError.of(error));
       setBusy(false);
+      return;
     }
+    // At once: whoever waited for the sessions first would close the panel that is opened meanwhile.
+    onClose();
+    say({ tone: "success", title: `Credentials are handed out by ${method}` });
+    await store.refresh("sessions");
   };
   return (
     <Modal
       title={method}
       width={560}
-      onClose={onClose}
+      onClose={close}
       onSubmit={() => void apply()}
       footer={
         <>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button disabled={busy} onClick={close}>
+            Cancel
+          </Button>
           <Button type="submit" look="primary" data-autofocus busy={busy}>
             I acknowledge it
           </Button>
@@ -74,7 +86,7 @@ export function MethodPanel({ method, onClose }: { method: CredentialMethod; onC
           // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
           <ul className="changes" tabIndex={0} aria-label="What changes now">
             {lines.map((line) => (
-              <li key={line}>{line}</li>
+              <li key={line}>{tilde(line)}</li>
             ))}
           </ul>
         )}
@@ -93,6 +105,7 @@ export function CommandLine() {
   const { bridge, store } = useConnections();
   const { say } = useUi();
   const { value: status, error } = useResource("commandLine");
+  const tilde = useTilde();
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<AgentError>();
   const install = async () => {
@@ -116,21 +129,23 @@ export function CommandLine() {
   if (!status) return <Spinner label="Looking for the command line" />;
   return (
     <>
-      {status.onPath ? (
+      {/* Put where Install would put it, profiles name it in full: not every tool looks there. */}
+      {status.onPath || status.command === status.target ? (
         <Notice tone="green" hint={status.version && `Version ${status.version}`}>
           The command line is installed
-          {status.command && status.command !== "leapp" ? `: ${status.command}` : "."}
+          {status.command && status.command !== "leapp" ? `: ${tilde(status.command)}` : "."}
         </Notice>
       ) : status.command ? (
         <Notice
           tone="accent"
-          hint={`Install puts it at ${status.target}, so that the short name works as well.`}
+          hint={`Install puts it at ${tilde(status.target)}, so that the short name works as well.`}
           action={button}
         >
-          The command line is there, under its full name: <code className="selectable">{status.command}</code>
+          The command line is there, under its full name:{" "}
+          <code className="selectable">{tilde(status.command)}</code>
         </Notice>
       ) : (
-        <Notice tone="amber" hint={`Install puts it at ${status.target}.`} action={button}>
+        <Notice tone="amber" hint={`Install puts it at ${tilde(status.target)}.`} action={button}>
           The command line is not installed where tools can run it.
         </Notice>
       )}

@@ -5,6 +5,7 @@ import { AgentError } from "../../bridge/bridge.ts";
 import { Button } from "../../components/button.tsx";
 import { Field } from "../../components/field.tsx";
 import { Badge, Notice, sentence } from "../../components/signs.tsx";
+import { useTilde } from "../../data/home.ts";
 import { useConnections, useResource } from "../../data/store.ts";
 import { useUi } from "../../data/ui.ts";
 import { SecretInput } from "../forms/control.tsx";
@@ -24,6 +25,7 @@ export function Security({ settings }: { settings: Settings }) {
   const { open, say } = useUi();
   const apply = useApplySetting();
   const { value: vault, error } = useResource("vault");
+  const tilde = useTilde();
   const lock = async () => {
     try {
       await bridge.call("vault.lock", {});
@@ -56,7 +58,7 @@ export function Security({ settings }: { settings: Settings }) {
               <dd>{vault.label}</dd>
               <dt>File</dt>
               <dd>
-                <code className="selectable">{vault.file}</code>
+                <code className="selectable">{tilde(vault.file)}</code>
               </dd>
               {vault.records !== undefined && (
                 <>
