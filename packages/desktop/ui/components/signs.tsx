@@ -47,16 +47,18 @@ export const Dot = ({ tone }: { tone?: "green" | "amber" | "red" }) => (
 export function Empty({
   icon: Icon,
   title,
+  heading: Heading = "h2",
   children,
 }: {
   icon: LucideIcon;
   title: string;
+  heading?: "h1" | "h2";
   children?: ReactNode;
 }) {
   return (
     <div className="empty">
       <Icon aria-hidden strokeWidth={1.5} />
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {children}
     </div>
   );

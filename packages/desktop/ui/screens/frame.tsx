@@ -89,7 +89,7 @@ function Banners() {
   const vault = useResource("vault").value;
   if (connection === "lost")
     return (
-      <div className="banner">
+      <div className="banner" role="region" aria-label="Notice">
         <Notice tone="amber" hint="Nothing is lost. This window goes on as soon as it answers.">
           The agent does not answer; trying again.
         </Notice>
@@ -97,7 +97,7 @@ function Banners() {
     );
   if (sessions.error)
     return (
-      <div className="banner">
+      <div className="banner" role="region" aria-label="Notice">
         <Notice
           tone="red"
           hint={hintOf(sessions.error)}
@@ -113,7 +113,7 @@ function Banners() {
     );
   if (vault?.state === "locked")
     return (
-      <div className="banner">
+      <div className="banner" role="region" aria-label="Notice">
         <Notice
           tone="amber"
           action={

@@ -6,7 +6,7 @@ import { Empty, sentence } from "../components/signs.tsx";
 export function NoWay({ error }: { error: AgentError }) {
   return (
     <main className="no-way">
-      <Empty icon={Unplug} title={sentence(error.message)}>
+      <Empty icon={Unplug} title={sentence(error.message)} heading="h1">
         {error.hint && <p className="selectable">{sentence(error.hint)}</p>}
       </Empty>
     </main>

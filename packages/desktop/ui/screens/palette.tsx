@@ -107,7 +107,9 @@ export function Palette() {
         id: session.id,
         icon: stopped ? Play : CircleStop,
         title: `${stopped ? "Start" : "Stop"} ${session.name}`,
-        detail: [session.accountId, session.role, session.profiles[0]].filter(Boolean).join(" · "),
+        detail: [session.accountId, session.role, session.profiles[0]]
+          .filter((one) => one && !session.name.includes(one))
+          .join(" · "),
         run: () => void actions.toggle(session),
       });
     }

@@ -275,8 +275,11 @@ const at = (event: MouseEvent) => ({ x: event.clientX, y: event.clientY });
 function stateLine({ state, signedInUntil, sync, problem }: IntegrationView, now: number): string {
   if (sync) {
     if (sync.total === 0) return "Listing accounts";
-    const left = sync.estimate === undefined ? "" : `, ${duration(sync.estimate * 1000)} left`;
-    return `${sync.done.toLocaleString("en")} of ${sync.total.toLocaleString("en")} accounts${left}`;
+    const done = `${sync.done.toLocaleString("en")} of ${sync.total.toLocaleString("en")}`;
+    // There is room for one of them: under a minute the bar says enough.
+    return (sync.estimate ?? 0) < 60
+      ? `${done} accounts`
+      : `${done}, ${duration(sync.estimate! * 1000)} left`;
   }
   if (state === "signing-in") return "Waiting for your browser";
   if (problem) return problem.message;

@@ -131,10 +131,16 @@ export function DeleteSessions({ sessions }: { sessions: readonly SessionView[] 
       }
     >
       <p>
-        Started ones are stopped first. Keys in the vault that belong to them are forgotten; nothing changes
-        at AWS.
+        {sessions.length === 1
+          ? "If it is started, it is stopped first. What the vault keeps for it is forgotten"
+          : "Started ones are stopped first. Keys in the vault that belong to them are forgotten"}
+        ; nothing changes at AWS.
       </p>
-      {production && <Notice tone="amber">There is production among them.</Notice>}
+      {production && (
+        <Notice tone="amber">
+          {sessions.length === 1 ? "It is marked as production." : "There is production among them."}
+        </Notice>
+      )}
       {refusal && <Notice tone="red">{sentence(refusal.message)}</Notice>}
       {sessions.length > 1 && (
         <p className="muted">

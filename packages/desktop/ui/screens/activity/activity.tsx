@@ -6,11 +6,12 @@ import type { AuditRecord } from "../../../../core/src/model.ts";
 import { AgentError } from "../../bridge/bridge.ts";
 import { Button } from "../../components/button.tsx";
 import { Badge, Empty, Notice, sentence, Spinner } from "../../components/signs.tsx";
+import { useTilde } from "../../data/home.ts";
 import { useBridge, useResource } from "../../data/store.ts";
 import { ago, clockTime, until, useNow } from "../../data/time.ts";
 import { useUi } from "../../data/ui.ts";
 import { DayChart } from "./day-chart.tsx";
-import { methodNames, nameOf, programName } from "./programs.ts";
+import { methodNames, nameOf, parentsOf, programName } from "./programs.ts";
 
 /** Records shown; older ones are in `leapp log`. */
 const most = 5_000;
@@ -145,6 +146,7 @@ const rowHeight = 44;
 
 function Records({ records, now }: { records: readonly AuditRecord[]; now: number }) {
   const { go } = useUi();
+  const tilde = useTilde();
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: records.length,
@@ -171,7 +173,7 @@ function Records({ records, now }: { records: readonly AuditRecord[]; now: numbe
       <div role="rowgroup" className="table-body" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map(({ index, start }) => {
           const one = records[index]!;
-          const parents = one.callers.slice(1).map(nameOf);
+          const parents = parentsOf(one.callers).map(nameOf);
           return (
             <div
               key={one.sequence}
@@ -182,7 +184,7 @@ function Records({ records, now }: { records: readonly AuditRecord[]; now: numbe
             >
               <div role="cell" className="two-lines number" title={one.at}>
                 <span>{clockTime(one.at, true)}</span>
-                <span className="muted cut">{ago(one.at, now)}</span>
+                <span className="muted cut">{ago(one.at, now).split(",")[0]}</span>
               </div>
               <div role="cell" className="two-lines">
                 <span className="cut strong" title={one.callers[0]?.executable}>
@@ -220,7 +222,7 @@ function Records({ records, now }: { records: readonly AuditRecord[]; now: numbe
                 {one.expiresAt && <span className="muted cut number">valid {until(one.expiresAt, now)}</span>}
               </div>
               <div role="cell" className="cut muted mono" title={one.cwd}>
-                {one.cwd ?? ""}
+                {tilde(one.cwd ?? "")}
               </div>
             </div>
           );

@@ -5,6 +5,8 @@ const hourLong = 3_600_000;
 const hours = 24;
 const height = 72;
 
+const uses = (count: number): string => (count === 1 ? "1 use" : `${count.toLocaleString("en")} uses`);
+
 /** Uses per hour over the last day; an hour can be chosen. */
 export function DayChart({
   records,
@@ -27,11 +29,11 @@ export function DayChart({
   const top = Math.max(1, ...counts);
   const total = counts.reduce((sum, count) => sum + count, 0);
   return (
-    <section className="day-chart" aria-label={`Last day: ${total} uses`}>
+    <section className="day-chart" aria-label={`Last day: ${uses(total)}`}>
       <div className="chart-title">
         <h2>Last day</h2>
         <span className="muted number">
-          {total.toLocaleString("en")} uses, at most {top.toLocaleString("en")} an hour
+          {uses(total)}, at most {top.toLocaleString("en")} an hour
         </span>
       </div>
       <div className="bars">
@@ -43,9 +45,9 @@ export function DayChart({
               key={start}
               type="button"
               className="bar"
-              aria-label={`${time}: ${count} uses`}
+              aria-label={`${time}: ${uses(count)}`}
               aria-pressed={chosen === start}
-              title={`${time}: ${count} uses`}
+              title={`${time}: ${uses(count)}`}
               disabled={count === 0}
               onClick={() => onChoose(chosen === start ? undefined : start)}
             >

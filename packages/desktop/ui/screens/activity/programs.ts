@@ -6,6 +6,10 @@ const fileName = (path: string): string => path.split(/[\\/]/).at(-1) || path;
 export const nameOf = (caller: CallerProcess): string =>
   caller.executable ? fileName(caller.executable) : `process ${caller.pid}`;
 
+/** What started the program, nearest first; the system's first process tells nothing where it tells no name. */
+export const parentsOf = ([, ...parents]: readonly CallerProcess[]): CallerProcess[] =>
+  parents.filter((one) => one.pid !== 1 || one.executable);
+
 /** The program that asked. */
 export const programName = (record: AuditRecord): string =>
   record.callers[0] ? nameOf(record.callers[0]) : methodNames[record.method];

@@ -37,7 +37,7 @@ const common: readonly FieldSpec[] = [
     key: "profiles",
     label: "Named profiles",
     kind: "profiles",
-    help: "What tools ask for: AWS_PROFILE, --profile. The first is the main one.",
+    help: "The name that tools ask for. The first is the main one.",
     half: true,
   },
   { key: "region", label: "Region", kind: "region", half: true },

@@ -11,7 +11,7 @@ import { signingIn, useActions } from "../../data/actions.ts";
 import { useAgentEvent, useBridge, useConnections, useResource } from "../../data/store.ts";
 import { useNow } from "../../data/time.ts";
 import { useUi } from "../../data/ui.ts";
-import { nameOf } from "../activity/programs.ts";
+import { nameOf, parentsOf } from "../activity/programs.ts";
 import { SecretInput } from "../forms/control.tsx";
 import { notifyOf } from "./notify.ts";
 import { CodeInput } from "./code-input.tsx";
@@ -90,6 +90,8 @@ function PromptDialog({ prompt, onPostpone }: { prompt: PromptView; onPostpone()
     }
     await store.refresh("prompts");
   };
+  // "Sign in to company" says it all.
+  const named = prompt.kind === "sso-sign-in" && !prompt.sessionName;
   const signIn = prompt.kind === "sso-sign-in" || prompt.kind === "saml-sign-in";
   const submit = () => {
     if (prompt.kind === "passphrase" && secret.current?.value) {
@@ -102,9 +104,11 @@ function PromptDialog({ prompt, onPostpone }: { prompt: PromptView; onPostpone()
     <Modal
       alert
       title={
-        prompt.sessionName && prompt.kind !== "passphrase"
-          ? `${titles[prompt.kind]} for ${prompt.sessionName}`
-          : titles[prompt.kind]
+        named
+          ? sentence(prompt.message)
+          : prompt.sessionName && prompt.kind !== "passphrase"
+            ? `${titles[prompt.kind]} for ${prompt.sessionName}`
+            : titles[prompt.kind]
       }
       width={420}
       onClose={onPostpone}
@@ -133,7 +137,7 @@ function PromptDialog({ prompt, onPostpone }: { prompt: PromptView; onPostpone()
         </>
       }
     >
-      <p className="prompt-message">{sentence(prompt.message)}</p>
+      {!named && <p className="prompt-message">{sentence(prompt.message)}</p>}
       {!signingIn.has(prompt.integrationId ?? "") && <Callers prompt={prompt} />}
       {prompt.kind === "mfa" && <CodeInput disabled={busy} onCode={(code) => void answer(code)} />}
       {prompt.kind === "passphrase" && (
@@ -149,8 +153,9 @@ function PromptDialog({ prompt, onPostpone }: { prompt: PromptView; onPostpone()
 
 /** Which program is behind the question; a person decides by it. */
 function Callers({ prompt }: { prompt: PromptView }) {
-  const [first, ...parents] = prompt.callers;
+  const [first] = prompt.callers;
   if (!first) return null;
+  const parents = parentsOf(prompt.callers);
   const others = prompt.waiting - 1;
   return (
     <div className="callers">

@@ -7,7 +7,7 @@ import { Badge, Notice, sentence } from "../../components/signs.tsx";
 import { remedyFor, useActions } from "../../data/actions.ts";
 import { hasConsole, roleArnOf, typeNames } from "../../data/sessions.ts";
 import { useBridge, useResource } from "../../data/store.ts";
-import { ago, clockTime, duration, until, useNow } from "../../data/time.ts";
+import { ago, clockTime, until, useNow } from "../../data/time.ts";
 import { useUi } from "../../data/ui.ts";
 import { programName } from "../activity/programs.ts";
 import { Status } from "./row.tsx";
@@ -83,11 +83,7 @@ export function Details({ session, onClose }: { session: SessionView; onClose():
               : "Being renewed"}
           </Fact>
         )}
-        {session.startedAt && !stopped && (
-          <Fact term="Started">
-            {ago(session.startedAt, now)} ({duration(now - Date.parse(session.startedAt))})
-          </Fact>
-        )}
+        {session.startedAt && !stopped && <Fact term="Started">{ago(session.startedAt, now)}</Fact>}
         <Fact term="Profiles">{session.profiles.join(", ")}</Fact>
         <Fact term="Region">{session.region}</Fact>
         {session.accountId && (

@@ -120,9 +120,9 @@ function Cell({ id, session }: { id: ColumnId; session: SessionView }) {
       const number = accountOf(session);
       const label = number ? accountLabel(session) : "";
       return (
-        <span className="cut number" title={`${label} ${number === label ? "" : number}`}>
-          {label}
-          {number && number !== label && <span className="muted"> {number}</span>}
+        <span className="name-and-number number" title={`${label} ${number === label ? "" : number}`}>
+          <span className="cut">{label}</span>
+          {number && number !== label && <span className="muted">{number}</span>}
         </span>
       );
     }

@@ -1,5 +1,5 @@
 /** The sessions: toolbar, table, what is selected. */
-import { SearchX } from "lucide-react";
+import { Network, SearchX } from "lucide-react";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import type { SessionView } from "../../../../core/src/model.ts";
 import { Button } from "../../components/button.tsx";
@@ -30,6 +30,7 @@ export function SessionsScreen({
 }) {
   const { value } = useResource("sessions");
   const sessions = value ?? none;
+  const syncing = useResource("integrations").value?.find((one) => one.sync);
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [cursor, setCursor] = useState<string>();
@@ -61,7 +62,14 @@ export function SessionsScreen({
         <Spinner label="Reading sessions" />
       </div>
     );
-  if (value.length === 0) return <FirstRun />;
+  if (value.length === 0)
+    return syncing ? (
+      <Empty icon={Network} heading="h1" title={`Listing the accounts of ${syncing.alias}`}>
+        <p>Each role of yours becomes a session here.</p>
+      </Empty>
+    ) : (
+      <FirstRun />
+    );
 
   const toggleGroup = (key: string) =>
     setClosed((now) => {

@@ -23,6 +23,8 @@ const keyOf = (row: Row): string =>
 /** Pixels. */
 const pinTrack = 30;
 const actionTrack = 44;
+/** The head stays on top, over the rows. */
+const headHeight = 30;
 
 function useWidth(element: RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(10_000);
@@ -73,6 +75,8 @@ export function SessionTable(props: Props) {
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
     overscan: 12,
+    scrollMargin: headHeight,
+    scrollPaddingStart: headHeight,
     getItemKey: (index) => keyOf(rows[index]!),
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: measured anew when the height changes
@@ -244,7 +248,7 @@ export function SessionTable(props: Props) {
               open={!closed.has(row.key)}
               current={key === current}
               span={shownColumns.length + 2}
-              top={start}
+              top={start - headHeight}
               onToggle={onGroup}
             />
           ) : (
@@ -255,7 +259,7 @@ export function SessionTable(props: Props) {
               columns={shownColumns}
               selected={selected.has(row.session.id)}
               current={key === current}
-              top={start}
+              top={start - headHeight}
               onClick={onRowClick}
               onMenu={onRowMenu}
               onToggle={onToggle}
