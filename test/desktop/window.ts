@@ -1,5 +1,5 @@
 /** The app's window for tests: real Chromium on the real host, agent and sandbox. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { createSandboxedLeapp, type Leapp, root } from "../support/leapp.ts";
@@ -20,6 +20,8 @@ export const missing = ((): string | undefined => {
 export function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath,
+    // People see scrollbars, so pictures show them.
+    ignoreDefaultArgs: ["--hide-scrollbars"],
     args: [
       "--no-sandbox",
       "--disable-gpu",
@@ -50,15 +52,20 @@ export interface World extends Sandboxed {
 }
 
 /** Agent, sandbox and host in a throw-away home; `stop` ends all. */
-export async function createWorld(browser: Browser | undefined): Promise<World> {
+export async function createWorld(
+  browser: Browser | undefined,
+  options: { installed?: boolean } = {},
+): Promise<World> {
   const built = Bun.spawnSync(["node", join(root, "scripts/build-ui.mjs")]);
   if (!built.success) throw new Error(`the window is not built: ${built.stderr}`);
   // Only now are the files there that it embeds.
   const { openApp } = await import("../../packages/desktop/host/main.ts");
-  const leapp = await createSandboxedLeapp();
+  const leapp = await createSandboxedLeapp(options);
   const opened: string[] = [];
   const said: string[] = [];
   const complaints: string[] = [];
+  // From the sources the host would start the agent of dist/.
+  if (options.installed) await leapp.leapp(["agent", "start"]);
   const app = await openApp({
     env: leapp.env,
     say: (line) => said.push(line),
@@ -98,23 +105,6 @@ export async function createWorld(browser: Browser | undefined): Promise<World> 
       if (complaints.length > 0) throw new Error(`the window complained: ${complaints.join("\n")}`);
     },
   };
-}
-
-/** Those that the documentation shows; the others only leave their faults. */
-const documented = new Set(
-  (
-    "sessions-light sessions-dark first-run-light add-light groups-light problem-dark palette-dark " +
-    "activity-light settings-light method-light mfa-light mfa-dark import-light"
-  ).split(" "),
-);
-const updating = process.env.UPDATE_SCREENSHOTS === "1";
-const folder = join(root, updating ? "docs/screenshots" : "test-results/screenshots");
-
-/** Into docs/screenshots with UPDATE_SCREENSHOTS=1, else into test-results. */
-export async function screenshot(page: Page, name: string): Promise<void> {
-  if (updating && !documented.has(name)) return;
-  mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
 /** An IAM user of the sandbox as a session, added by the command line. */

@@ -3,6 +3,7 @@
  * machine's AWS settings reaches it, and `stop` leaves no process behind.
  */
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -61,21 +62,29 @@ export interface LeappOptions {
   endpoint: string;
   /** Folder with the program. */
   dist?: string;
+  /** Program and files where an installation has them, for pictures; paths that are too long for macOS. */
+  installed?: boolean;
   env?: Record<string, string>;
 }
 
 export function createLeapp(options: LeappOptions): Leapp {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "leapp-")));
   const home = join(folder, "home");
-  const leappHome = join(folder, "l");
-  const program = join(options.dist ?? dist, "leapp");
+  const leappHome = options.installed ? join(home, ".local/share/leapp") : join(folder, "l");
+  const bin = options.installed ? join(home, ".local/bin") : (options.dist ?? dist);
+  const program = join(bin, "leapp");
   mkdirSync(home);
+  if (options.installed) {
+    mkdirSync(bin, { recursive: true });
+    for (const name of ["leapp", "leapp-core"])
+      copyFileSync(join(options.dist ?? dist, name), join(bin, name));
+  }
   writeFileSync(join(folder, "passphrase"), "correct horse battery\n", { mode: 0o600 });
   const env = {
     HOME: home,
     LEAPP_HOME: leappHome,
     LEAPP_VAULT_PASSPHRASE_FILE: join(folder, "passphrase"),
-    PATH: `${options.dist ?? dist}:/usr/local/bin:/usr/bin:/bin`,
+    PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
     AWS_ENDPOINT_URL: options.endpoint,
     AWS_EC2_METADATA_DISABLED: "true",
     TERM: "xterm",
