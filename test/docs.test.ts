@@ -6,6 +6,7 @@ import { parse } from "../packages/cli/src/command.ts";
 import { commands } from "../packages/cli/src/commands/index.ts";
 import { exitCodes } from "../packages/core/src/errors.ts";
 import { defaultSettings } from "../packages/core/src/model.ts";
+import { gallery, screens, themes } from "./desktop/screens.ts";
 import { root } from "./support/leapp.ts";
 
 const documents = walk(root);
@@ -74,6 +75,18 @@ test("a link that leads nowhere is found", () => {
   const text =
     "[a](nowhere.md) [b](SECURITY.md#nothing) [c](docs/#x) [d](../up) [e](#none) `[f](code)` [g](LICENSE)";
   expect(broken("README.md", text)).toHaveLength(5);
+});
+
+test("the pictures are those of the screens, and each is shown", () => {
+  const names = screens.flatMap(({ name }) => themes.map((theme) => `${name}-${theme}.png`));
+  expect(readdirSync(join(root, "docs/screenshots")).sort()).toEqual(names.sort());
+  expect(read("docs/screens.md")).toBe(gallery());
+  // In HTML too, which the check of links does not read.
+  const shown = (path: string) =>
+    [...read(path).matchAll(/screenshots\/([\w-]+\.png)/g)].map(([, name]) => name!);
+  const used = ["README.md", "docs/user-guide.md"].flatMap(shown);
+  expect(used.length).toBeGreaterThan(10);
+  expect(used.filter((name) => !names.includes(name))).toEqual([]);
 });
 
 /** `leapp …` in blocks of a console and between back-ticks, as words. */
