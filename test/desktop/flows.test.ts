@@ -570,6 +570,17 @@ describe.skipIf(missing !== undefined)("the window", () => {
     world.sandbox.setPortalRate(1_000_000);
     await fill(world, page, 400, 5);
     await page.getByRole("grid").focus();
+    // The row that the keyboard is on is seen whole, below the head and above the end.
+    const within = async () => {
+      const [row, table] = await Promise.all(
+        [".row.current", ".table"].map((one) => page.locator(one).boundingBox()),
+      );
+      return !!row && !!table && row.y >= table.y + 30 && row.y + row.height <= table.y + table.height;
+    };
+    for (const key of ["PageDown", "PageDown", "PageUp"]) {
+      await page.keyboard.press(key);
+      await until(within, `the row is seen after ${key}`);
+    }
     await page.keyboard.press("End");
     await page.locator(".row.current").waitFor();
     expect(await page.locator(".row.current").getAttribute("aria-rowindex")).toBe("2001");
