@@ -10,9 +10,7 @@ import { run as coldStart } from "./cold-start.ts";
 import { run as configEdit } from "./config-edit.ts";
 import { run as generate } from "./generate.ts";
 import { type Bench, digits, type Result, startSpawner } from "./measure.ts";
-import { run as memory } from "./memory.ts";
 import { run as sync } from "./sync.ts";
-import { run as window } from "./window.ts";
 import { startAws } from "./workspace.ts";
 
 const parts: Record<string, (bench: Bench) => Promise<Result[]>> = {
@@ -34,7 +32,12 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const tools = options.tools;
 if (!tools || !(rounds >= 1)) throw new Error("start it by: npm run bench -- [--rounds N]");
-if (options.full) Object.assign(parts, { window, memory, sync });
+// What they need of the machine is looked for when they are loaded.
+if (options.full) {
+  parts.window = async () => (await import("./window.ts")).run();
+  parts.memory = async (bench) => (await import("./memory.ts")).run(bench);
+  parts.sync = sync;
+}
 const chosen = Object.entries(parts).filter(([name]) => !options.only || name === options.only);
 // The machine's own settings would lead elsewhere.
 for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete process.env[name];
