@@ -53,6 +53,7 @@ export const windowMethods = [
   "vault.unlock",
   "vault.lock",
   "vault.change-passphrase",
+  "vault.use-keychain",
   "log.list",
   "log.verify",
   "prompt.list",

@@ -477,6 +477,11 @@ describe.skipIf(missing !== undefined)("the window", () => {
     await page.getByText("Open", { exact: true }).waitFor();
     await button("Verify the records").click();
     await page.getByText(/records fit/).waitFor();
+    await button("Use the keychain instead").click();
+    await page.getByRole("alert").getByText("Enter the passphrase").waitFor();
+    await page.getByLabel("Current passphrase").fill("not this one");
+    await button("Use the keychain instead").click();
+    await page.getByRole("alert").getByText("does not open the vault").waitFor();
 
     await button("Advanced").click();
     const proxy = page.getByLabel("Proxy", { exact: true });

@@ -103,36 +103,50 @@ function Passphrase({ hasOne }: { hasOne: boolean }) {
   const next = useRef<HTMLInputElement>(null);
   const again = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState<{ field: "current" | "next" | "again"; text: string }>();
-  const [busy, setBusy] = useState(false);
-  const change = async (event: FormEvent) => {
-    event.preventDefault();
-    const passphrase = next.current?.value ?? "";
-    if (!passphrase) return setProblem({ field: "next", text: "A passphrase is never empty." });
-    if (passphrase !== again.current?.value) return setProblem({ field: "again", text: "These two differ." });
-    setBusy(true);
+  const [busy, setBusy] = useState<"passphrase" | "keychain">();
+  const protect = async (by: "passphrase" | "keychain", call: () => Promise<unknown>, done: string) => {
+    setBusy(by);
     setProblem(undefined);
     try {
-      await bridge.call("vault.change-passphrase", {
-        current: current.current?.value || undefined,
-        passphrase,
-      });
+      await call();
       for (const one of [current, next, again]) if (one.current) one.current.value = "";
-      say({ tone: "success", title: "Passphrase changed" });
+      say({ tone: "success", title: done });
       await store.refresh("vault");
     } catch (error) {
       const failure = AgentError.of(error);
       setProblem({ field: hasOne ? "current" : "next", text: sentence(failure.message) });
     }
-    setBusy(false);
+    setBusy(undefined);
+  };
+  const change = (event: FormEvent) => {
+    event.preventDefault();
+    const passphrase = next.current?.value ?? "";
+    if (!passphrase) return setProblem({ field: "next", text: "A passphrase is never empty." });
+    if (passphrase !== again.current?.value) return setProblem({ field: "again", text: "These two differ." });
+    const params = { current: current.current?.value || undefined, passphrase };
+    void protect("passphrase", () => bridge.call("vault.change-passphrase", params), "Passphrase changed");
+  };
+  const useKeychain = () => {
+    const value = current.current?.value;
+    if (!value) return setProblem({ field: "current", text: "Enter the passphrase it has now." });
+    void protect(
+      "keychain",
+      () => bridge.call("vault.use-keychain", { current: value }),
+      "The keychain protects it",
+    );
   };
   const textOf = (field: "current" | "next" | "again") =>
     problem?.field === field ? problem.text : undefined;
   return (
     <Section
       title={hasOne ? "Change passphrase" : "Use a passphrase"}
-      text={hasOne ? undefined : "Instead of the keychain: the vault then opens with these words only."}
+      text={
+        hasOne
+          ? "Or leave the key to the system's keychain: then the vault opens when you log in."
+          : "Instead of the keychain: the vault then opens with these words only."
+      }
     >
-      <form className="stack" onSubmit={(event) => void change(event)}>
+      <form className="stack" onSubmit={change}>
         {hasOne && (
           <Field label="Current passphrase" problem={textOf("current")}>
             {(control) => <SecretInput {...control} inputRef={current} />}
@@ -144,10 +158,15 @@ function Passphrase({ hasOne }: { hasOne: boolean }) {
         <Field label="New passphrase, again" problem={textOf("again")}>
           {(control) => <SecretInput {...control} inputRef={again} />}
         </Field>
-        <div>
-          <Button type="submit" busy={busy}>
+        <div className="buttons">
+          <Button type="submit" busy={busy === "passphrase"}>
             {hasOne ? "Change passphrase" : "Set passphrase"}
           </Button>
+          {hasOne && (
+            <Button busy={busy === "keychain"} onClick={useKeychain}>
+              Use the keychain instead
+            </Button>
+          )}
         </div>
       </form>
     </Section>
