@@ -9,6 +9,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  statfsSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -208,6 +209,8 @@ function linux(): SystemCalls | undefined {
   const setSignal = 10;
   const sigurg = 23;
   const tryAgain = 11;
+  // statfs(2): NFS, SMB, CIFS and SMB2 also say "try again" when their server gave no delegation for the file.
+  const remote = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42]);
   return {
     tryLock: (fd) => symbols.flock(fd, lockExclusive | lockNonBlocking) === 0,
     exchange: (a, b) =>
@@ -218,8 +221,10 @@ function linux(): SystemCalls | undefined {
     hold: (fd, against) => {
       symbols.fcntl(fd, setSignal, sigurg);
       const lease = against === "writers" ? readLease : writeLease;
-      if (symbols.fcntl(fd, setLease, lease) !== 0)
-        return read.i32(symbols.__errno_location()!, 0) === tryAgain ? "busy" : undefined;
+      if (symbols.fcntl(fd, setLease, lease) !== 0) {
+        const busy = read.i32(symbols.__errno_location()!, 0) === tryAgain;
+        return busy && !remote.has(statfsSync(`/proc/self/fd/${fd}`).type) ? "busy" : undefined;
+      }
       return {
         // What it will be once those who wait have got their way.
         awaited: () => symbols.fcntl(fd, getLease, 0) !== lease,
