@@ -1,6 +1,6 @@
 /** All measurements in one run, as a table on stdout and in bench/RESULTS.md. Started by scripts/bench.mjs. */
 import { spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -43,14 +43,20 @@ const chosen = Object.entries(parts).filter(([name]) => !options.only || name ==
 for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete process.env[name];
 
 const node = process.env.BENCH_NODE ?? (Bun.which("node") as string);
-const webview = existsSync(join(tools, "webview")) ? join(tools, "webview") : undefined;
 const aws = await startAws();
 const spawner = startSpawner(join(tools, "spawn"), tmpdir());
 const results: Result[] = [];
 try {
   for (const [name, part] of chosen) {
     const begun = performance.now();
-    const rows = await part({ spawner, aws, client: join(tools, "client"), webview, node, rounds });
+    const rows = await part({
+      spawner,
+      aws,
+      client: join(tools, "client"),
+      webview: join(tools, "webview"),
+      node,
+      rounds,
+    });
     results.push(...rows);
     console.log(`\n${name}, ${((performance.now() - begun) / 1000).toFixed(0)} s`);
     for (const row of rows)

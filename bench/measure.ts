@@ -21,8 +21,8 @@ export interface Bench {
   aws: Aws;
   /** Path of the minimal client, bench/client.c. */
   client: string;
-  /** Path of bench/webview.c's program, where it can be built. */
-  webview?: string;
+  /** Path of bench/webview.c's program, which is there where it can be built. */
+  webview: string;
   /** Path of Node.js. */
   node: string;
   /** Of the quickest measurements; slower ones take a part of it. */

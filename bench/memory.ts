@@ -1,13 +1,12 @@
 /** Memory of the app's own window, with its web processes, against that of a window with an empty web view. */
 import { existsSync, readFileSync } from "node:fs";
-import { completeSignIn } from "../packages/sandbox/src/sign-in.ts";
 import { addUser } from "../test/desktop/window.ts";
-import { createWorld, missing, type World } from "../test/native/window.ts";
+import { addCompany, createWorld, missing, type World } from "../test/native/window.ts";
 import { runningIn, until } from "../test/support/leapp.ts";
 import type { Bench, Result } from "./measure.ts";
 
 export async function run({ webview }: Bench): Promise<Result[]> {
-  if (missing || !webview) {
+  if (missing || !existsSync(webview)) {
     console.warn("left out, memory of the window: it needs `npm run test:native` and libwebkit2gtk-4.1-dev");
     return [];
   }
@@ -60,13 +59,7 @@ async function manySessions(world: World): Promise<string> {
   world.sandbox.setPortalRate(1_000_000);
   const organisation = world.sandbox.seedOrganisation({ accounts: 2000, rolesPerAccount: 5 });
   const window = await world.open();
-  await window.find('//button[contains(., "Add a company sign-in")]').click();
-  await window.field("Name").type("company");
-  await window.field("Start URL").type(organisation.startUrl);
-  await window.field("Region of the portal").type(organisation.region);
-  await window.button("Add and sign in").click();
-  await until(async () => (await world.opened()).length > 0, "the browser is opened");
-  await completeSignIn((await world.opened())[0]!, organisation, "allow");
+  await addCompany(world, window, "company", organisation);
   await until(
     async () =>
       JSON.parse(await world.leapp(["integration", "show", "company", "--json"])).sessions === 10_000,

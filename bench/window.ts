@@ -3,8 +3,7 @@
  * with 10 and with 10,000 sessions, and what a keystroke in the search field costs at 10,000.
  */
 import { type Browser, type CDPSession, type Page } from "playwright-core";
-import { completeSignIn } from "../packages/sandbox/src/sign-in.ts";
-import { addUser, createWorld, launch, missing, type World } from "../test/desktop/window.ts";
+import { addCompany, addUser, createWorld, launch, missing, type World } from "../test/desktop/window.ts";
 import type { Result } from "./measure.ts";
 
 const openings = 7;
@@ -106,15 +105,7 @@ async function scriptTime(session: CDPSession): Promise<number> {
 
 async function fill(world: World, page: Page): Promise<void> {
   world.sandbox.setPortalRate(1_000_000);
-  const organisation = world.sandbox.seedOrganisation({ accounts: 2000, rolesPerAccount: 5 });
-  await world.leapp([
-    ...["integration", "create", "--alias", "company", "--start-url", organisation.startUrl],
-    ...["--region", organisation.region],
-  ]);
-  await page.getByRole("button", { name: "Sign in to company" }).click();
-  await page.getByRole("button", { name: "Open sign-in page" }).click();
-  while (world.opened.length === 0) await page.waitForTimeout(20);
-  await completeSignIn(world.opened[0]!, organisation, "allow");
+  await addCompany(world, page, world.sandbox.seedOrganisation({ accounts: 2000, rolesPerAccount: 5 }));
   await page.getByText("10,000 sessions").waitFor({ timeout: 600_000 });
 }
 

@@ -14,7 +14,7 @@ import type { Browser, Page } from "playwright-core";
 import { connectAgent } from "../../packages/agent/src/client.ts";
 import { completeSignIn } from "../../packages/sandbox/src/sign-in.ts";
 import { until } from "../support/leapp.ts";
-import { addUser, createWorld, launch, missing, type World } from "./window.ts";
+import { addCompany, addUser, createWorld, launch, missing, type World } from "./window.ts";
 
 // Bun ends a hook after 5 s otherwise, and kills the browser with it.
 setDefaultTimeout(90_000);
@@ -682,16 +682,7 @@ describe.skipIf(missing !== undefined)("the window", () => {
 
 /** A synced organisation, without going through the window. */
 async function fill(world: World, page: Page, accounts: number, rolesPerAccount: number): Promise<void> {
-  const organisation = world.sandbox.seedOrganisation({ accounts, rolesPerAccount });
-  await page.getByRole("button", { name: "Add integration" }).click();
-  const form = page.getByRole("dialog", { name: "Add a company sign-in" });
-  await form.getByLabel("Name", { exact: true }).fill("company");
-  await form.getByLabel("Start URL").fill(organisation.startUrl);
-  await form.getByLabel("Region of the portal").fill(organisation.region);
-  await form.getByRole("button", { name: "Add and sign in" }).click();
-  await page.getByRole("button", { name: "Open sign-in page" }).click();
-  await until(() => world.opened.length > 0, "the page is opened");
-  await completeSignIn(world.opened.at(-1)!, organisation, "allow");
+  await addCompany(world, page, world.sandbox.seedOrganisation({ accounts, rolesPerAccount }));
   const count = (accounts * rolesPerAccount).toLocaleString("en");
   await page.getByText(`${count} sessions`).waitFor({ timeout: 60_000 });
 }

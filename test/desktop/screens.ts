@@ -9,11 +9,8 @@ import { openAudit } from "../../packages/agent/src/audit.ts";
 import { systemClock } from "../../packages/agent/src/platform/clock.ts";
 import { resolvePaths } from "../../packages/agent/src/platform/paths.ts";
 import { openState } from "../../packages/core/src/state/state.ts";
-import type { OrganisationView } from "../../packages/sandbox/src/organisations.ts";
-import { completeSignIn } from "../../packages/sandbox/src/sign-in.ts";
 import type { Ran } from "../support/leapp.ts";
-import { until } from "../support/leapp.ts";
-import { addUser, type World } from "./window.ts";
+import { addCompany, addUser, type World } from "./window.ts";
 
 export const themes = ["light", "dark"] as const;
 
@@ -393,7 +390,7 @@ const many: Workspace = {
       const accountId = String(200_000_000_000 + index);
       world.sandbox.assign(organisation.startUrl, { accountId, accountName, roles });
     }
-    await signIn(world, page, organisation);
+    await addCompany(world, page, organisation);
   },
   screens: [
     {
@@ -486,22 +483,9 @@ function yesterday(world: World, identity: string): void {
   state.close();
 }
 
-async function signIn(world: World, page: Page, organisation: OrganisationView): Promise<void> {
-  await button(page, "Add integration").click();
-  const form = page.getByRole("dialog", { name: "Add a company sign-in" });
-  await form.getByLabel("Name", { exact: true }).fill("company");
-  await form.getByLabel("Start URL").fill(organisation.startUrl);
-  await form.getByLabel("Region of the portal").fill(organisation.region);
-  await form.getByRole("button", { name: "Add and sign in" }).click();
-  await button(page, "Open sign-in page").click();
-  await until(() => world.opened.length > 0, "the page is opened");
-  await page.getByText("has to show this code").waitFor();
-  await completeSignIn(world.opened.at(-1)!, organisation, "allow");
-}
-
 /** A company with accounts, a person with keys and MFA, roles that work and one that does not. */
 async function furnish({ world, page }: Scene): Promise<void> {
-  await signIn(world, page, world.sandbox.seedOrganisation({ accounts: 14, rolesPerAccount: 3 }));
+  await addCompany(world, page, world.sandbox.seedOrganisation({ accounts: 14, rolesPerAccount: 3 }));
   await page.getByText("42 sessions").waitFor();
 
   const user = await addUser(world, "operations");

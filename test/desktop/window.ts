@@ -2,7 +2,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { createSandboxedLeapp, type Leapp, root } from "../support/leapp.ts";
+import type { OrganisationView } from "../../packages/sandbox/src/organisations.ts";
+import { completeSignIn } from "../../packages/sandbox/src/sign-in.ts";
+import { createSandboxedLeapp, type Leapp, root, until } from "../support/leapp.ts";
 
 export const chromiumPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
   existsSync,
@@ -105,6 +107,20 @@ export async function createWorld(
       if (complaints.length > 0) throw new Error(`the window complained: ${complaints.join("\n")}`);
     },
   };
+}
+
+/** Adds a company in the window and signs in to it, as its person in the browser. */
+export async function addCompany(world: World, page: Page, organisation: OrganisationView): Promise<void> {
+  await page.getByRole("button", { name: "Add integration" }).click();
+  const form = page.getByRole("dialog", { name: "Add a company sign-in" });
+  await form.getByLabel("Name", { exact: true }).fill("company");
+  await form.getByLabel("Start URL").fill(organisation.startUrl);
+  await form.getByLabel("Region of the portal").fill(organisation.region);
+  await form.getByRole("button", { name: "Add and sign in" }).click();
+  await page.getByRole("button", { name: "Open sign-in page" }).click();
+  await until(() => world.opened.length > 0, "the page is opened");
+  await page.getByText("has to show this code").waitFor();
+  await completeSignIn(world.opened.at(-1)!, organisation, "allow");
 }
 
 /** An IAM user of the sandbox as a session, added by the command line. */

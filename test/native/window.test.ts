@@ -2,10 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { completeSignIn } from "../../packages/sandbox/src/sign-in.ts";
 import { addUser } from "../desktop/window.ts";
 import { root, until } from "../support/leapp.ts";
-import { createWorld, missing, type World } from "./window.ts";
+import { addCompany, createWorld, missing, type World } from "./window.ts";
 
 describe.skipIf(missing !== undefined)("the native window", () => {
   let world: World;
@@ -104,14 +103,7 @@ describe.skipIf(missing !== undefined)("the native window", () => {
   test("a company's sign-in: in the person's browser, and its roles are there", async () => {
     const organisation = world.sandbox.seedOrganisation({ accounts: 4, rolesPerAccount: 3 });
     const window = await world.open();
-    await window.find('//button[contains(., "Add a company sign-in")]').click();
-    await window.field("Name").type("acme");
-    await window.field("Start URL").type(organisation.startUrl);
-    await window.field("Region of the portal").type(organisation.region);
-    await window.button("Add and sign in").click();
-    await until(async () => (await world.opened()).length === 1, "the browser is opened");
-    await window.screenshot("sign-in");
-    await completeSignIn((await world.opened())[0]!, organisation, "allow");
+    await addCompany(world, window, "acme", organisation);
     await window.find('//*[@role="row"][12]').wait();
     await window.screenshot("signed-in");
     expect(JSON.parse(await world.leapp(["integration", "show", "acme", "--json"]))).toMatchObject({

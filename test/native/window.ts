@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import type { OrganisationView } from "../../packages/sandbox/src/organisations.ts";
+import { completeSignIn } from "../../packages/sandbox/src/sign-in.ts";
 import { createSandboxedLeapp, dist, root, until } from "../support/leapp.ts";
 
 const built = join(dist, "automation");
@@ -102,6 +104,8 @@ export async function createWorld(options: { dist?: string } = {}): Promise<Worl
   );
   await desktop.tray(true);
   const x = async (...args: string[]) => (await leapp.run(["xdotool", ...args], { env })).stdout.trim();
+  const windows = async (...which: string[]) =>
+    (await x("search", ...which, "--name", "^Leapp$")).split("\n").filter(Boolean);
   const program = join(built, "leapp-app");
   let session: Window | undefined;
 
@@ -124,23 +128,20 @@ export async function createWorld(options: { dist?: string } = {}): Promise<Worl
       return session;
     },
     start: (args = []) => run([program, ...args], env).exited,
-    async visible() {
-      const ids = (await x("search", "--onlyvisible", "--name", "^Leapp$")).split("\n").filter(Boolean);
-      return Promise.all(ids.map((id) => x("getwindowname", id)));
-    },
+    visible: async () => Promise.all((await windows("--onlyvisible")).map((id) => x("getwindowname", id))),
     async isMinimized() {
-      for (const id of (await x("search", "--name", "^Leapp$")).split("\n").filter(Boolean))
+      for (const id of await windows())
         if ((await leapp.run(["xprop", "-id", id, "WM_STATE"], { env })).stdout.includes("Iconic"))
           return true;
       return false;
     },
     async closeWindow() {
-      const find = async () => (await x("search", "--onlyvisible", "--name", "^Leapp$")).split("\n")[0];
+      const find = async () => (await windows("--onlyvisible"))[0];
       // The window manager drops the keys while it is still busy with giving the focus to a new window.
       for (let id = await find(); id; id = await find()) {
         await x("windowactivate", "--sync", id);
         await x("key", "alt+F4");
-        await until(async () => (await find()) === "", "it is closed", 1000).catch(() => {});
+        await until(async () => (await find()) === undefined, "it is closed", 1000).catch(() => {});
       }
     },
     opened: async () => (await Bun.file(pages).text()).split("\n").filter(Boolean),
@@ -153,6 +154,22 @@ export async function createWorld(options: { dist?: string } = {}): Promise<Worl
       await leapp.stop();
     },
   };
+}
+
+/** Adds a company as a new person would, and signs in to it in their browser. */
+export async function addCompany(
+  world: World,
+  window: Window,
+  name: string,
+  organisation: OrganisationView,
+): Promise<void> {
+  await window.find('//button[contains(., "Add a company sign-in")]').click();
+  await window.field("Name").type(name);
+  await window.field("Start URL").type(organisation.startUrl);
+  await window.field("Region of the portal").type(organisation.region);
+  await window.button("Add and sign in").click();
+  await until(async () => (await world.opened()).length === 1, "the browser is opened");
+  await completeSignIn((await world.opened())[0]!, organisation, "allow");
 }
 
 async function firstLine(child: Child): Promise<string> {

@@ -116,13 +116,12 @@ export function createStarted(state: State, ops: FileOps, now: () => number): St
         if (starts.length === 0) return after;
         const stopping = new Set(stops.map(({ profile }) => profile));
         const here = rows().filter((row) => !stopping.has(row.profile) && row.files[kind] === path);
-        const entries = starts.map((start) => ({ profile: start.profile, keys: start.entries[kind]! }));
-        const rotate = starts.every(({ rotates }) => rotates);
-        const started = startProfiles(after, kind, entries, {
-          active: undosOf(here, kind),
-          replace,
-          rotate,
-        });
+        const entries = starts.map(({ profile, entries, rotates }) => ({
+          profile,
+          keys: entries[kind]!,
+          rotates,
+        }));
+        const started = startProfiles(after, kind, entries, { active: undosOf(here, kind), replace });
         for (const notice of started.notices) notices.add(notice);
         // Written down before the file changes: an undo whose lines never got there does no harm.
         for (const one of started.parked) vault!.set(parkedName(kind, one.profile), one.text);

@@ -135,14 +135,13 @@ const useKeychain = command({
   flags: stdinFlag,
   async run(context, { flags }) {
     const client = await context.client();
-    const { kind, state, label } = await client.call("vault.status", {});
+    const { kind } = await client.call("vault.status", {});
     const [current] =
       kind === "passphrase"
         ? await passphrases(context, flags.passphraseStdin ?? false, ["current passphrase"])
         : [];
     const found = await client.call("vault.use-keychain", current === undefined ? {} : { current });
-    const already = state !== "absent" && kind === "keychain";
-    return { json: found, text: already ? `${label} protects it already` : `${found.label} protects it now` };
+    return { json: found, text: `${found.label} protects it ${kind === "keychain" ? "already" : "now"}` };
   },
 });
 

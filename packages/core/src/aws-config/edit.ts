@@ -30,6 +30,8 @@ export interface ProfileEntry {
    * than the header of one that is parked.
    */
   keys: [name: string, value: string][];
+  /** Only new values for lines of ours: a section that the person deleted or rewrote is theirs, and has no undo. */
+  rotates?: boolean;
 }
 
 /** How to get back to what was there, for one profile in one file. Plain JSON, no secret in it. */
@@ -71,8 +73,6 @@ export interface StartOptions {
   active?: readonly Undo[];
   /** Park a section that holds other credentials. */
   replace?: boolean;
-  /** Only new values for lines of ours: a section that the person deleted or rewrote is theirs, and has no undo here. */
-  rotate?: boolean;
 }
 
 export interface Started {
@@ -135,7 +135,7 @@ export function startProfiles(
     const holds = index.get(entry.profile)!.some((one) => otherCredentials(one, before).length > 0);
     if (entry.keys.length === 0 && !before?.parked && !holds) continue;
     const section = findSection(file, index, entry.profile, notices);
-    if (options.rotate && !(section && applies(before, section))) continue;
+    if (entry.rotates && !(section && applies(before, section))) continue;
     if (!section) {
       if (entry.keys.length) appended.push(entry);
       undo.set(entry.profile, { ...base, keys: [], ...(before?.parked ? { parked: true } : {}) });

@@ -143,28 +143,37 @@ async function whileQuiet<T>(
   run: (fd: number, hold: Hold | undefined) => T,
 ): Promise<T | undefined> {
   for (let waited = 0; ; waited += 2) {
-    let fd: number;
-    try {
-      if (!lstatSync(path).isFile()) throw failure(path, "it is not a file");
-      fd = openSync(path, "r");
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
-      throw error;
-    }
-    try {
-      const hold = ops.hold(fd, "writers");
-      if (hold !== "busy") {
-        try {
-          return run(fd, hold);
-        } finally {
-          hold?.release();
-        }
-      }
-    } finally {
-      closeSync(fd);
-    }
+    const found = ifQuiet(path, ops, run);
+    if (found !== "busy") return found;
     if (waited >= patience) throw failure(path, "another program has it open for writing");
     await pause(2);
+  }
+}
+
+/** The same without waiting. */
+function ifQuiet<T>(
+  path: string,
+  ops: FileOps,
+  run: (fd: number, hold: Hold | undefined) => T,
+): T | "busy" | undefined {
+  let fd: number;
+  try {
+    if (!lstatSync(path).isFile()) throw failure(path, "it is not a file");
+    fd = openSync(path, "r");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const hold = ops.hold(fd, "writers");
+    if (hold === "busy") return hold;
+    try {
+      return run(fd, hold);
+    } finally {
+      hold?.release();
+    }
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -181,11 +190,12 @@ async function replace(
   const swap = `${stem}-${digest(before?.bytes)}-${digest(next)}.swap`;
   if (next === undefined) {
     const gone = await rename(target, swap).then(() => true, ignore("ENOENT"));
+    if (!gone) return false;
     await sync(folder);
-    const done = gone && (await untouched(swap, before, ops));
+    const done = await untouched(swap, before, ops);
     if (done) await unlink(swap);
-    else if (gone) await moveWithout(swap, target);
-    return !!done;
+    else await moveWithout(swap, target);
+    return done;
   }
 
   const fresh = `${stem}.tmp`;
@@ -205,7 +215,7 @@ async function replace(
     await sync(folder);
   }
   // Who was on the way to a file when the names were exchanged has it open after that.
-  await pause(5);
+  if (outcome && outcome !== "changed") await pause(5);
   if (outcome === "done" && !(await untouched(swap, before, ops))) {
     ops.exchange(swap, target);
     outcome = {};
@@ -243,8 +253,8 @@ function swapIn(
     }
     const cameOut = isOld(swap);
     if (cameOut && same(readFileSync(swap), before.bytes) && !hold?.awaited()) return "done";
-    const text = cameOut ? before.bytes : readQuiet(swap, ops);
-    const held = unseen && unseen !== "busy" && text;
+    const text = cameOut ? before.bytes : ifQuiet(swap, ops, (fd, hold) => hold && readFileSync(fd));
+    const held = unseen && unseen !== "busy" && text && text !== "busy";
     // Who waits for our file will read or write that one: then it stays, with the text that came out.
     if (!held || !unseen.awaited()) ops.exchange(swap, target);
     if (!held) return {};
@@ -256,29 +266,15 @@ function swapIn(
   }
 }
 
-/** A file's text, unless somebody is writing it. */
-function readQuiet(path: string, ops: FileOps): Uint8Array | undefined {
-  const fd = openSync(path, "r");
-  try {
-    const hold = ops.hold(fd, "writers");
-    if (!hold || hold === "busy") return undefined;
-    try {
-      return readFileSync(fd);
-    } finally {
-      hold.release();
-    }
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /** Whether a file, if it is still there, is what it was, and nobody is writing it. */
 async function untouched(path: string, before: Read | undefined, ops: FileOps): Promise<boolean> {
-  const now = await read(path, ops).catch((error) => {
-    if (error instanceof LeappError) return "being written";
+  try {
+    const now = await read(path, ops);
+    return !now || same(now.bytes, before?.bytes);
+  } catch (error) {
+    if (error instanceof LeappError) return false;
     throw error;
-  });
-  return now === undefined || (typeof now === "object" && same(now.bytes, before?.bytes));
+  }
 }
 
 /** After giving back: `swap` must be what we left there, else somebody changed it meanwhile. */

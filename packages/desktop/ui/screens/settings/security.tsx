@@ -126,7 +126,7 @@ function Passphrase({ hasOne }: { hasOne: boolean }) {
     const params = { current: current.current?.value || undefined, passphrase };
     void protect("passphrase", () => bridge.call("vault.change-passphrase", params), "Passphrase changed");
   };
-  const useKeychain = () => {
+  const moveToKeychain = () => {
     const value = current.current?.value;
     if (!value) return setProblem({ field: "current", text: "Enter the passphrase it has now." });
     void protect(
@@ -163,7 +163,7 @@ function Passphrase({ hasOne }: { hasOne: boolean }) {
             {hasOne ? "Change passphrase" : "Set passphrase"}
           </Button>
           {hasOne && (
-            <Button busy={busy === "keychain"} onClick={useKeychain}>
+            <Button busy={busy === "keychain"} onClick={moveToKeychain}>
               Use the keychain instead
             </Button>
           )}
